@@ -1,0 +1,1 @@
+"""What `make bench` runs: each module offers ``run()``, which yields rows of the printed table."""

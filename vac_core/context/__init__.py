@@ -1,0 +1,1 @@
+"""What a machine is given: templates, features, metadata trees, outputs."""

@@ -1,0 +1,1 @@
+"""Pure decisions: what to start, what to stop, and why."""

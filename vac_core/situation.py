@@ -1,0 +1,119 @@
+"""What a decision knows, and what policies answer: plain values, the time among them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+import attrs
+
+from vac_core.config.schema import MachineType, Settings
+from vac_core.model import Capacity, Machine, MachineState, Outcome
+
+
+@attrs.frozen(kw_only=True)
+class Abort:
+    """The latest abort of a machinetype in the space: when, where, and what its machine said."""
+
+    time: float
+    factory: str
+    outcome: Outcome
+
+
+@attrs.frozen(kw_only=True)
+class TypeTotals:
+    """One machinetype over the whole space, as far as factories answered."""
+
+    running_hs06: float = 0.0
+    running_machines: int = 0
+    num_before_fizzle: int = 0
+    last_abort: Abort | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Situation:
+    """Everything a decision may look at. It reads nothing else: no clock, socket, file or global."""
+
+    now: float
+    factory: str
+    settings: Settings
+    machinetypes: Mapping[str, MachineType]
+    """Those that could be started; disabled ones stand in `disabled`."""
+    disabled: Mapping[str, str] = attrs.field(factory=dict)
+    """Machinetypes that may not be started now, each with the reason."""
+    machines: tuple[Machine, ...] = ()
+    """This factory's machines that are alive, with those that this very decision has already chosen."""
+    totals: Mapping[str, TypeTotals] = attrs.field(factory=dict)
+    """Each machinetype over the space, our own machines and those already chosen included."""
+    factories_heard: int = 1
+    capacity: Capacity
+    draining: bool = False
+    drain_until: float | None = None
+    """When draining ends by itself; None for not before it is told."""
+    shutdown_time: float | None = None
+    """No machine may outlive this."""
+
+    @property
+    def busy_processors(self) -> int:
+        """Processors held by machines that are alive."""
+        return sum(machine.processors for machine in self.machines)
+
+    @property
+    def free_processors(self) -> int:
+        """Processors that no machine holds; never negative."""
+        return max(0, self.capacity.processors - self.busy_processors)
+
+    @property
+    def starting(self) -> int:
+        """Machines that are planned or starting."""
+        return sum(machine.state in {MachineState.PLANNED, MachineState.STARTING} for machine in self.machines)
+
+
+@attrs.frozen(kw_only=True)
+class Veto:
+    """Why a machinetype may not start now; a host-wide veto names no machinetype."""
+
+    reason: str
+    machinetype: str | None = None
+    until: float | None = None
+    """When the veto ends by itself, where that can be foretold."""
+    policy: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Rank:
+    """How much a machinetype is to be preferred: the lowest rank goes first. Always finite."""
+
+    machinetype: str
+    value: float
+    reason: str
+    policy: str = ""
+
+
+class Wish(enum.StrEnum):
+    """What a policy may ask for a running machine."""
+
+    STOP = "stop"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
+@attrs.frozen(kw_only=True)
+class Ask:
+    """A policy's wish for one running machine, with its reason."""
+
+    machine_id: str
+    wish: Wish
+    reason: str
+    policy: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Verdicts:
+    """A policy's whole answer."""
+
+    vetoes: tuple[Veto, ...] = ()
+    ranks: tuple[Rank, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    most_starts: int | None = None
+    """Most machines that may be started in this one pass."""

@@ -1,0 +1,1 @@
+"""VacQuery messages as values and bytes; no socket is owned here."""
