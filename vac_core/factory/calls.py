@@ -25,20 +25,26 @@ class Calls(Protocol):
 class ThreadCalls:
     """Calls in a bounded pool of threads.
 
-    A call that misses its deadline is left behind in its thread, and its result is dropped.
+    A call that misses its deadline is left behind in its thread, and its result is dropped. While it is stuck there,
+    the same call (the same ``what``) is refused at once, so that a dead backend cannot use up the pool.
     """
 
     def __init__(self, threads: int = 16) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="vac")
+        self._stuck: set[str] = set()
 
     async def __call__(self, function: Callable[[], T], *, deadline: float, what: str) -> T:
         """Run ``function`` in a thread."""
-        loop = asyncio.get_running_loop()
+        if what in self._stuck:
+            raise PluginError(f"{what} has not returned since it missed its deadline")
+        future = asyncio.get_running_loop().run_in_executor(self._pool, function)
+        done, _ = await asyncio.wait([future], timeout=deadline)
+        if not done:
+            self._stuck.add(what)
+            future.add_done_callback(lambda _: self._stuck.discard(what))
+            raise PluginError(f"{what} took longer than {deadline:g} s")
         try:
-            async with asyncio.timeout(deadline):
-                return await loop.run_in_executor(self._pool, function)
-        except TimeoutError:
-            raise PluginError(f"{what} took longer than {deadline:g} s") from None
+            return future.result()
         except Exception as error:
             raise contained(error, what) from error
 

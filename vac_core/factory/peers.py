@@ -1,0 +1,95 @@
+"""What the space's other factories say: polled in the background, so that no decision waits for a peer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from vac_core.config.schema import Settings
+from vac_core.interfaces import PeerFinder
+from vac_core.model import FactoryReport
+
+_log = logging.getLogger(__name__)
+
+LEAST_SECONDS_BETWEEN_POLLS: Final = 1.0
+"""However many hints arrive, the space is not asked more often than this."""
+
+_POLLS_KEPT: Final = 2.5
+"""A factory that stays silent is believed to be as it was for so many poll intervals, then counts for nothing."""
+
+
+class PeerKeeper:
+    """Gathers reports through the peer finders in use and keeps the latest of each factory."""
+
+    def __init__(
+        self,
+        finders: Sequence[PeerFinder],
+        settings: Callable[[], Settings],
+        clock: Callable[[], float],
+        news: Callable[[], None],
+    ) -> None:
+        self._finders = finders
+        self._settings = settings
+        self._clock = clock
+        self._news = news
+        self._reports: dict[str, FactoryReport] = {}
+        self._hint = asyncio.Event()
+        self._first = asyncio.Event()
+        self.polled: float | None = None
+        self.troubles: dict[str, str] = {}
+
+    def hint(self) -> None:
+        """Something has changed at a peer: poll soon."""
+        self._hint.set()
+
+    async def first_view(self) -> None:
+        """Wait until the peers were asked once."""
+        await self._first.wait()
+
+    async def run(self) -> None:
+        """Poll for ever, at the site's interval or sooner on a hint."""
+        while True:
+            await self.poll()
+            await asyncio.sleep(LEAST_SECONDS_BETWEEN_POLLS)
+            rest = max(0.0, self._settings().poll_seconds - LEAST_SECONDS_BETWEEN_POLLS)
+            try:
+                async with asyncio.timeout(rest):
+                    await self._hint.wait()
+            except TimeoutError:
+                continue
+
+    async def poll(self) -> None:
+        """Ask all peers once."""
+        self._hint.clear()
+        for finder in self._finders:
+            try:
+                reports = list(await finder.gather())
+            except Exception as error:  # noqa: BLE001 - a peer finder that fails leaves the factory to decide alone
+                self.troubles[finder.name] = f"{type(error).__name__}: {error}"
+                _log.warning("peer finder %s could not gather: %s", finder.name, error)
+                continue
+            self.troubles.pop(finder.name, None)
+            self._reports.update({report.factory: report for report in reports})
+        self.polled = self._clock()
+        self._first.set()
+        self._news()
+
+    async def announce(self) -> None:
+        """Let the peers know that something has changed here."""
+        for finder in self._finders:
+            try:
+                await finder.announce()
+            except Exception as error:  # noqa: BLE001 - peers will learn of it at their next poll
+                _log.warning("peer finder %s could not announce: %s", finder.name, error)
+
+    def reports(self, now: float) -> list[FactoryReport]:
+        """The latest report of each factory that was heard recently."""
+        oldest = now - _POLLS_KEPT * max(self._settings().poll_seconds, LEAST_SECONDS_BETWEEN_POLLS)
+        self._reports = {name: report for name, report in self._reports.items() if report.received >= oldest}
+        return list(self._reports.values())
+
+    def silent(self) -> list[str]:
+        """Factories that ought to have answered the latest poll and did not."""
+        return sorted({name for finder in self._finders for name in finder.silent()})
