@@ -23,6 +23,7 @@ from vac_core.config.read import (
     no_slash,
     optional,
     peer_list,
+    proxy_name,
     text,
     words,
     yes_no,
@@ -150,6 +151,9 @@ class Settings:
     singularity_user: str | None = option("User that container processes run as.", optional(text), None)
     fix_networking: bool = option("Whether a hypervisor may mend the host's network for its machines.", yes_no, True)
     forward_dev: str | None = option("Network device through which machines reach the outside.", optional(text), None)
+    deprecated_features: bool = option(
+        "New. Also give machines the Machine/Job Features of before 2016, such as jobslots.", yes_no, True
+    )
     machinefeatures_option: Mapping[str, str] = option(
         "machinefeatures_option_XXX: a further key XXX of every machine's machinefeatures.", text, many=True
     )
@@ -206,8 +210,8 @@ class MachineType:
         pipe=True,
     )
     user_data_proxy: str | None = option(
-        "Certificate and key from which its X.509 proxy is made: a name, or yes for the usual one.",
-        optional(text),
+        "Certificate and key from which its X.509 proxy is made: a name, yes for the usual one, or no.",
+        proxy_name,
         None,
         pipe=True,
     )
