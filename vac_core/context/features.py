@@ -20,7 +20,7 @@ _MB: Final = 1000000
 _GB: Final = 1000000000
 
 
-def features(  # noqa: PLR0913 - each is one thing that the keys tell of
+def features(
     machine: Machine,
     machinetype: MachineType,
     settings: Settings,
@@ -49,7 +49,7 @@ def features(  # noqa: PLR0913 - each is one thing that the keys tell of
         machine_keys |= _old_machine_keys(machine)
         job_keys |= _old_job_keys(job_keys)
     machine_keys |= {name: text for name, text in settings.machinefeatures_option.items() if KEY.fullmatch(name)}
-    return Features(machine_keys, job_keys)
+    return Features(machinefeatures=machine_keys, jobfeatures=job_keys)
 
 
 def _job_keys(machine: Machine, end: int, now: float) -> dict[str, str]:
@@ -86,12 +86,3 @@ def _old_job_keys(job_keys: dict[str, str]) -> dict[str, str]:
         "mem_limit_MB": str(int(job_keys["max_rss_bytes"]) // _MB),
         "allocated_CPU": job_keys["allocated_cpu"],
     }
-
-
-def announced_shutdowntime(wanted: float, *, current: float, now: float, grace_seconds: int) -> int:
-    """The ``shutdowntime`` to announce to a running machine that is wanted to end at ``wanted`` (Unix seconds).
-
-    Never later than the ``current`` one, and never less than ``grace_seconds`` ahead unless the current one is:
-    HSF-TN-2016-02 promises that much to jobs.
-    """
-    return int(min(current, max(wanted, now + grace_seconds)))

@@ -27,14 +27,7 @@ def substitute(template: bytes, values: Mapping[str, str]) -> bytes:
     return _PATTERN.sub(value, template)
 
 
-def names_in(template: bytes) -> frozenset[str]:
-    """The names of the patterns that a template holds."""
-    return frozenset(name.decode("ascii") for name in _PATTERN.findall(template))
-
-
-def values_for(
-    request: ContextRequest, *, factory: str = "", files: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def values_for(request: ContextRequest, *, factory: str = "", files: Mapping[str, str] | None = None) -> dict[str, str]:
     """All values that a machine's template may name.
 
     ``factory`` is the name of the machine's factory; ``files`` holds the contents of the request's ``user_data_file``

@@ -18,7 +18,8 @@ from vac_core.interfaces import Context
 ZONE: Final = "vac"
 """Stands where clouds name a region or an availability zone."""
 
-_LEAF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_LEAF: Final = re.compile(r"(?!(?:placement|public-keys)\Z)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+"""A further key of the metadata that can be a file of EC2's ``meta-data/``, and is no directory there."""
 
 
 def metadata_tree(context: Context, *, random_seed: bytes = b"") -> Mapping[str, bytes]:

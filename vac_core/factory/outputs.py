@@ -1,0 +1,111 @@
+"""Reading what a machine left in its joboutputs. A guest made all of it: links, pipes and endless trees may await."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from vac_core.config.schema import Settings
+from vac_core.context.outputs import SHUTDOWN_MESSAGE, Limits, Usage, usage_problem
+from vac_core.model import SHUTDOWN_MESSAGE_MAX
+
+DEEPEST: Final = 32
+"""Directories within directories that are followed when outputs are counted."""
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_BLOCK: Final = 512
+
+
+@contextmanager
+def directory_fd(path: str | Path, *, within: int | None = None) -> Iterator[int]:
+    """A descriptor of a directory that is no symbolic link; raises `OSError`."""
+    descriptor = os.open(path, _DIRECTORY, dir_fd=within)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def open_output(joboutputs: Path, name: str) -> BinaryIO | None:
+    """Open one output to read, if it is a plain file that has no other name; never waits, follows no link."""
+    with suppress(OSError), directory_fd(joboutputs) as directory:
+        file = os.fdopen(os.open(name, _FILE, dir_fd=directory), "rb")
+        about = os.fstat(file.fileno())
+        if stat.S_ISREG(about.st_mode) and about.st_nlink == 1:
+            return file
+        file.close()
+    return None
+
+
+def read_shutdown_message(joboutputs: Path) -> bytes | None:
+    """The start of a machine's shutdown message, at most 512 octets; None if it left none that can be read."""
+    file = open_output(joboutputs, SHUTDOWN_MESSAGE)
+    if file is None:
+        return None
+    with file:
+        return file.read(SHUTDOWN_MESSAGE_MAX)
+
+
+def output_changed(joboutputs: Path, name: str) -> float | None:
+    """When an output, such as a heartbeat file, last changed (Unix seconds); None if it is no plain file."""
+    file = open_output(joboutputs, name)
+    if file is None:
+        return None
+    with file:
+        return os.fstat(file.fileno()).st_mtime
+
+
+def output_names(joboutputs: Path, most: int) -> tuple[str, ...]:
+    """Names of what is there, sorted; no more than ``most``."""
+    names: list[str] = []
+    with suppress(OSError), directory_fd(joboutputs) as directory, os.scandir(directory) as entries:
+        for entry in entries:
+            if len(names) == most:
+                break
+            names.append(entry.name)
+    return tuple(sorted(names))
+
+
+def outputs_problem(joboutputs: Path, settings: Settings) -> str | None:
+    """Say which limit the outputs of a machine pass, for a machine that writes them itself; None if none is."""
+    limits = Limits.of(settings)
+    try:
+        with directory_fd(joboutputs) as directory:
+            return usage_problem(usage(directory, limits), limits)
+    except RecursionError:
+        return f"joboutputs holds directories more than {DEEPEST} deep: leave outputs in joboutputs itself"
+    except OSError as error:
+        return f"joboutputs cannot be read: {error.strerror}"
+
+
+def usage(directory: int, limits: Limits, *, depth: int = 0) -> Usage:
+    """What is below a directory, given by its descriptor; counting stops where a limit is passed.
+
+    Directories and links count as files. Of a file's length and the room it takes, the larger counts. Raises
+    `RecursionError` for directories that are nested too deep.
+    """
+    if depth > DEEPEST:
+        raise RecursionError
+    files = octets = 0
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if usage_problem(Usage(files=files, octets=octets), limits):
+                break
+            try:
+                about = entry.stat(follow_symlinks=False)
+                below = _usage_below(directory, entry.name, limits, depth) if stat.S_ISDIR(about.st_mode) else Usage()
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # the machine took it away, or put something else there, while we looked
+            files += 1 + below.files
+            octets += max(about.st_size, about.st_blocks * _BLOCK) + below.octets
+    return Usage(files=files, octets=octets)
+
+
+def _usage_below(directory: int, name: str, limits: Limits, depth: int) -> Usage:
+    with directory_fd(name, within=directory) as below:
+        return usage(below, limits, depth=depth + 1)
