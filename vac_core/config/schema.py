@@ -77,6 +77,11 @@ class Settings:
         1,
         deprecated=("vcpu_per_machine", "cpu_per_machine"),
     )
+    superslot_rule: str = option(
+        "New. With reserve, processors are kept for a larger machine whose turn it is; vac3 is Vac 3's rule.",
+        choice("reserve", "vac3"),
+        "reserve",
+    )
     overload_per_processor: float = option(
         "Load average for each processor above which no machine is started.",
         decimal(0.0),

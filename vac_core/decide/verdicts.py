@@ -1,0 +1,91 @@
+"""Ask the policies, and contain those that raise or answer nonsense."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import attrs
+
+from vac_core.interfaces import Policy
+from vac_core.situation import Ask, Rank, Situation, Verdicts, Veto, Wish
+
+
+@attrs.define
+class Judgement:
+    """All policies' answers to one situation. Ranks are kept by policy, in the order in which they weigh."""
+
+    host_vetoes: list[Veto] = attrs.field(factory=list)
+    vetoes: dict[str, list[Veto]] = attrs.field(factory=dict)
+    ranks: dict[str, dict[str, Rank]] = attrs.field(factory=dict)
+    asks: list[Ask] = attrs.field(factory=list)
+    most_starts: dict[str, int] = attrs.field(factory=dict)
+
+    def ranks_of(self, machinetype: str) -> tuple[Rank, ...]:
+        """What each policy that ranks it gave a machinetype."""
+        return tuple(
+            attrs.evolve(of_policy[machinetype], policy=policy)
+            for policy, of_policy in self.ranks.items()
+            if machinetype in of_policy
+        )
+
+    def key(self, machinetype: str) -> tuple[float, ...]:
+        """What machinetypes are sorted by: a policy that gives one no rank has nothing against it, which is 0."""
+        return tuple(
+            of_policy[machinetype].value if machinetype in of_policy else 0.0 for of_policy in self.ranks.values()
+        )
+
+
+def judge(situation: Situation, policies: Sequence[Policy], failures: dict[str, str]) -> Judgement:
+    """Ask each policy that has not failed yet; those that fail now join ``failures``: name, and what was wrong."""
+    judgement = Judgement()
+    for policy in policies:
+        if policy.name in failures:
+            continue
+        try:
+            verdicts = policy.judge(situation)
+            _add(verdicts, policy.name, situation, judgement)
+        except Exception as error:  # noqa: BLE001 - a policy may be anybody's: whatever it raises is contained here
+            failures[policy.name] = f"{type(error).__name__}: {error}"
+    return judgement
+
+
+def _add(verdicts: Verdicts, policy: str, situation: Situation, judgement: Judgement) -> None:
+    """Take a policy's answer in once all of it has been found to make sense; raise if it does not."""
+    ranks = _checked_ranks(verdicts)
+    asks = _checked_asks(verdicts, policy, situation)
+    vetoes = [_checked_veto(veto) for veto in verdicts.vetoes]
+    if verdicts.most_starts is not None and verdicts.most_starts < 0:
+        raise ValueError(f"most_starts is {verdicts.most_starts}: it must be 0 or more")
+    for veto in vetoes:
+        stamped = Veto(reason=veto.reason, machinetype=veto.machinetype, until=veto.until, policy=policy)
+        if veto.machinetype is None:
+            judgement.host_vetoes.append(stamped)
+        else:
+            judgement.vetoes.setdefault(veto.machinetype, []).append(stamped)
+    if ranks:
+        judgement.ranks[policy] = ranks
+    if verdicts.most_starts is not None:
+        judgement.most_starts[policy] = verdicts.most_starts
+    judgement.asks.extend(asks)
+
+
+def _checked_ranks(verdicts: Verdicts) -> dict[str, Rank]:
+    ranks: dict[str, Rank] = {}
+    for rank in verdicts.ranks:
+        if not 0.0 <= rank.value < math.inf:
+            raise ValueError(f"rank {rank.value} of {rank.machinetype}: a rank must be a finite number, 0 or more")
+        ranks[rank.machinetype] = rank
+    return ranks
+
+
+def _checked_veto(veto: Veto) -> Veto:
+    if veto.until is not None and not math.isfinite(veto.until):
+        raise ValueError(f"veto until {veto.until}: the time must be finite, or None")
+    return veto
+
+
+def _checked_asks(verdicts: Verdicts, policy: str, situation: Situation) -> list[Ask]:
+    """Wishes for machines that are there; another may have ended a moment ago and is no error."""
+    alive = {machine.id for machine in situation.machines} if verdicts.asks else set()
+    return [attrs.evolve(ask, wish=Wish(ask.wish), policy=policy) for ask in verdicts.asks if ask.machine_id in alive]
