@@ -31,10 +31,10 @@ def directory_fd(path: str | Path, *, within: int | None = None) -> Iterator[int
         os.close(descriptor)
 
 
-def open_output(joboutputs: Path, name: str) -> BinaryIO | None:
-    """Open one output to read, if it is a plain file that has no other name; never waits, follows no link."""
-    with suppress(OSError), directory_fd(joboutputs) as directory:
-        file = os.fdopen(os.open(name, _FILE, dir_fd=directory), "rb")
+def open_plain(directory: Path, name: str) -> BinaryIO | None:
+    """Open a file to read, if it is a plain one that has no other name; never waits, follows no link."""
+    with suppress(OSError), directory_fd(directory) as parent:
+        file = os.fdopen(os.open(name, _FILE, dir_fd=parent), "rb")
         about = os.fstat(file.fileno())
         if stat.S_ISREG(about.st_mode) and about.st_nlink == 1:
             return file
@@ -44,7 +44,7 @@ def open_output(joboutputs: Path, name: str) -> BinaryIO | None:
 
 def read_shutdown_message(joboutputs: Path) -> bytes | None:
     """The start of a machine's shutdown message, at most 512 octets; None if it left none that can be read."""
-    file = open_output(joboutputs, SHUTDOWN_MESSAGE)
+    file = open_plain(joboutputs, SHUTDOWN_MESSAGE)
     if file is None:
         return None
     with file:
@@ -53,11 +53,10 @@ def read_shutdown_message(joboutputs: Path) -> bytes | None:
 
 def output_changed(joboutputs: Path, name: str) -> float | None:
     """When an output, such as a heartbeat file, last changed (Unix seconds); None if it is no plain file."""
-    file = open_output(joboutputs, name)
-    if file is None:
-        return None
-    with file:
-        return os.fstat(file.fileno()).st_mtime
+    with suppress(OSError), directory_fd(joboutputs) as directory:
+        about = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        return about.st_mtime if stat.S_ISREG(about.st_mode) else None
+    return None
 
 
 def output_names(joboutputs: Path, most: int) -> tuple[str, ...]:
@@ -83,11 +82,15 @@ def outputs_problem(joboutputs: Path, settings: Settings) -> str | None:
         return f"joboutputs cannot be read: {error.strerror}"
 
 
+def room(about: os.stat_result) -> int:
+    """What a file counts for: its length or the blocks it takes, whichever is more octets."""
+    return max(about.st_size, about.st_blocks * _BLOCK)
+
+
 def usage(directory: int, limits: Limits, *, depth: int = 0) -> Usage:
     """What is below a directory, given by its descriptor; counting stops where a limit is passed.
 
-    Directories and links count as files. Of a file's length and the room it takes, the larger counts. Raises
-    `RecursionError` for directories that are nested too deep.
+    Directories and links count as files. Raises `RecursionError` for directories that are nested too deep.
     """
     if depth > DEEPEST:
         raise RecursionError
@@ -102,7 +105,7 @@ def usage(directory: int, limits: Limits, *, depth: int = 0) -> Usage:
             except (FileNotFoundError, NotADirectoryError):
                 continue  # the machine took it away, or put something else there, while we looked
             files += 1 + below.files
-            octets += max(about.st_size, about.st_blocks * _BLOCK) + below.octets
+            octets += room(about) + below.octets
     return Usage(files=files, octets=octets)
 
 

@@ -1,0 +1,125 @@
+"""The contextualiser ``user_data``: a template that the VO publishes or the site keeps, with its patterns filled in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from vac_core.builtin.site_files import SiteFileError, read_site_file, site_path
+from vac_core.config.schema import MachineType
+from vac_core.context.templates import option_files, substitute, values_for
+from vac_core.hookspecs import hookimpl
+from vac_core.interfaces import Context, ContextRequest, Contextualiser, Home, MachineTypeError
+
+_MIB: Final = 1048576
+_WEB: Final = ("https://", "http://")
+_KEY_KINDS: Final = ("ssh-", "ecdsa-", "sk-")
+_KEYS_MAX: Final = 65536
+
+
+class UserData(Contextualiser):
+    """Makes contexts from templates of user_data (HSF-TN-2016-04, section 5.2)."""
+
+    name = "user_data"
+
+    def __init__(self) -> None:
+        self._factory = ""
+
+    def start(self, home: Home) -> None:
+        """Take note of the factory's name, which templates may ask for."""
+        self._factory = home.factory
+
+    def check(self, machinetype: MachineType) -> Sequence[str]:
+        """What is wrong with a machinetype's ``user_data`` options; no URL is fetched."""
+        problems = [_missing(machinetype)] if machinetype.user_data is None else []
+        if machinetype.user_data_proxy is not None:
+            problems.append(
+                "user_data_proxy: the contextualiser user_data makes no X.509 proxies: "
+                "remove the option, or name a contextualiser that makes them"
+            )
+        named = [("user_data", machinetype.user_data)] if _is_file(machinetype.user_data) else []
+        named += [(f"user_data_file_{name}", path) for name, path in machinetype.user_data_file.items()]
+        return problems + list(_file_problems(machinetype, named))
+
+    def context(self, request: ContextRequest) -> Context:
+        """Get the template and fill it in; raises `MachineTypeError` for what the site's files lack."""
+        template = _template(request)
+        values = values_for(request, factory=self._factory, files=_option_contents(request))
+        urls = request.urls
+        return Context(
+            machine_id=request.machine.id,
+            hostname=request.machine.name,
+            user_data=substitute(template, values),
+            machinefeatures=request.features.machinefeatures,
+            jobfeatures=request.features.jobfeatures,
+            metadata={
+                "machinefeatures": urls.machinefeatures,
+                "jobfeatures": urls.jobfeatures,
+                "joboutputs": urls.joboutputs,
+                "machinetype": request.machinetype.name,
+            },
+            public_keys=public_keys(Path(request.settings.root_public_key)),
+            environment={
+                "MACHINEFEATURES": urls.machinefeatures,
+                "JOBFEATURES": urls.jobfeatures,
+                "JOBOUTPUTS": urls.joboutputs,
+            },
+            details={"user_data_template_sha256": hashlib.sha256(template).hexdigest()},
+        )
+
+
+@hookimpl
+def vac_contextualisers() -> Iterable[Contextualiser]:
+    """Offer the contextualiser that all machinetypes use unless told otherwise."""
+    return [UserData()]
+
+
+def public_keys(path: Path) -> tuple[str, ...]:
+    """The ssh keys in a file of public keys; none if it cannot be read. Other lines, such as a private key's, stay."""
+    try:
+        with path.open("rb") as file:
+            lines = file.read(_KEYS_MAX).decode("ascii", "ignore").splitlines()
+    except OSError:
+        return ()
+    return tuple(line.strip() for line in lines if line.startswith(_KEY_KINDS))
+
+
+def _is_file(user_data: str | None) -> bool:
+    return user_data is not None and not user_data.startswith(_WEB)
+
+
+def _missing(machinetype: MachineType) -> str:
+    return f"machinetype {machinetype.name} has no user_data: set user_data to a URL, or to a file of the machinetype"
+
+
+def _file_problems(machinetype: MachineType, named: Iterable[tuple[str, str | None]]) -> Iterable[str]:
+    for option, path in named:
+        try:
+            site_path(machinetype, path or "")
+        except SiteFileError as error:
+            yield f"{option}: {error}"
+
+
+def _template(request: ContextRequest) -> bytes:
+    machinetype = request.machinetype
+    if machinetype.user_data is None:
+        raise MachineTypeError(_missing(machinetype))
+    if not _is_file(machinetype.user_data):
+        return request.fetch(machinetype.user_data)
+    return _read(request, "user_data", machinetype.user_data)
+
+
+def _option_contents(request: ContextRequest) -> dict[str, str]:
+    named = option_files(request.machinetype, request.settings)
+    contents = {name: _read(request, f"user_data_file_{name}", path) for name, path in named.items()}
+    return {name: content.decode("utf-8", "surrogateescape") for name, content in contents.items()}
+
+
+def _read(request: ContextRequest, option: str, path: str) -> bytes:
+    machinetype = request.machinetype
+    try:
+        return read_site_file(site_path(machinetype, path), request.settings.fetch_max_mb * _MIB)
+    except SiteFileError as error:
+        raise MachineTypeError(f"machinetype {machinetype.name}, {option}: {error}") from error
