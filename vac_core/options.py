@@ -18,6 +18,11 @@ METADATA_KEY = "vac_option"
 class OptionValueError(ValueError):
     """The text of an option cannot be read. The message says what is wrong and the mend, not where it stands."""
 
+    def __init__(self, what: str, mend: str = "") -> None:
+        super().__init__(f"{what}: {mend}" if mend else what)
+        self.what = what
+        self.mend = mend
+
 
 @attrs.frozen
 class Option:

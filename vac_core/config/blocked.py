@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from vac_core.config.dialect import written
 from vac_core.config.read import words
+from vac_core.config.sources import read_site_file
 
 
 def blocked_plugins(sources: Iterable[Path]) -> frozenset[str]:
@@ -17,11 +17,7 @@ def blocked_plugins(sources: Iterable[Path]) -> frozenset[str]:
     """
     blocked: tuple[str, ...] = ()
     for path in sources:
-        try:
-            text = path.read_text("utf-8", "replace")
-        except OSError:
-            continue
-        for setting in written(text, str(path)).settings:
+        for setting in read_site_file(path).settings:
             if (setting.section, setting.option) == ("settings", "block_plugins"):
                 blocked = words(setting.value)
     return frozenset(blocked)

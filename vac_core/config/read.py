@@ -46,7 +46,7 @@ def yes_no(raw: str) -> bool:
         return True
     if raw.strip().lower() in {"no", "false", "off", "0"}:
         return False
-    raise OptionValueError(f"'{raw}' is neither yes nor no: write yes or no")
+    raise OptionValueError(f"'{raw}' is neither yes nor no", "write yes or no")
 
 
 def integer(low: int | None = None, high: int | None = None) -> Callable[[str], int]:
@@ -56,7 +56,7 @@ def integer(low: int | None = None, high: int | None = None) -> Callable[[str], 
         try:
             value = int(raw.strip(), 10)
         except ValueError:
-            raise OptionValueError(f"'{raw}' is not a whole number") from None
+            raise OptionValueError(f"'{raw}' is not a whole number", f"write a number such as {low or 1}") from None
         _bounded(value, low, high)
         return value
 
@@ -70,9 +70,9 @@ def decimal(low: float | None = None, high: float | None = None) -> Callable[[st
         try:
             value = float(raw.strip())
         except ValueError:
-            raise OptionValueError(f"'{raw}' is not a number") from None
+            raise OptionValueError(f"'{raw}' is not a number", f"write a number such as {low or 1.0}") from None
         if not math.isfinite(value):
-            raise OptionValueError(f"'{raw}' is not a finite number")
+            raise OptionValueError(f"'{raw}' is not a finite number", f"write a number such as {low or 1.0}")
         _bounded(value, low, high)
         return value
 
@@ -81,9 +81,9 @@ def decimal(low: float | None = None, high: float | None = None) -> Callable[[st
 
 def _bounded(value: float, low: float | None, high: float | None) -> None:
     if low is not None and value < low:
-        raise OptionValueError(f"{value} is too small: the least is {low}")
+        raise OptionValueError(f"{value} is too small", f"the least is {low}")
     if high is not None and value > high:
-        raise OptionValueError(f"{value} is too large: the most is {high}")
+        raise OptionValueError(f"{value} is too large", f"the most is {high}")
 
 
 def choice(*allowed: str) -> Callable[[str], str]:
@@ -91,7 +91,7 @@ def choice(*allowed: str) -> Callable[[str], str]:
 
     def read(raw: str) -> str:
         if raw.strip() not in allowed:
-            raise OptionValueError(f"'{raw}' is not one of {', '.join(allowed)}")
+            raise OptionValueError(f"'{raw}' is not one of its words", f"write {' or '.join(allowed)}")
         return raw.strip()
 
     return read
@@ -103,7 +103,7 @@ def matching(pattern: str, what: str) -> Callable[[str], str]:
 
     def read(raw: str) -> str:
         if compiled.fullmatch(raw.strip()) is None:
-            raise OptionValueError(f"'{raw}' is not {what}")
+            raise OptionValueError(f"'{raw}' cannot be read", f"write {what}")
         return raw.strip()
 
     return read
@@ -113,7 +113,7 @@ def host_name(raw: str) -> str:
     """A host name, lower-cased."""
     name = raw.strip().lower()
     if _HOST_NAME.fullmatch(name) is None:
-        raise OptionValueError(f"'{raw}' is not a host name: use letters, digits, hyphens and dots")
+        raise OptionValueError(f"'{raw}' is not a host name", "use letters, digits, hyphens and dots")
     return name
 
 
@@ -125,7 +125,7 @@ def peer_list(raw: str) -> tuple[Peer, ...]:
 def _peer(word: str) -> Peer:
     match = _PEER.fullmatch(word)
     if match is None:
-        raise OptionValueError(f"'{word}' is not a factory: write NAME, NAME:PORT, NAME@ADDRESS or NAME@ADDRESS:PORT")
+        raise OptionValueError(f"'{word}' is no factory", "write NAME, NAME:PORT, NAME@ADDRESS or NAME@ADDRESS:PORT")
     name = host_name(match["name"])
     address = (match["address"] or name).strip("[]")
     return Peer(name, address, _port(match["port"]) if match["port"] else None)
@@ -139,7 +139,7 @@ def host_ports(raw: str) -> tuple[tuple[str, int], ...]:
 def _host_port(word: str) -> tuple[str, int]:
     match = _HOST_PORT.fullmatch(word)
     if match is None:
-        raise OptionValueError(f"'{word}' is not HOST:PORT")
+        raise OptionValueError(f"'{word}' is no server with a port", "write HOST:PORT, such as vacmon.example.org:8884")
     return match["host"], _port(match["port"])
 
 
@@ -156,17 +156,26 @@ def optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return read_optional
 
 
+def proxy_name(raw: str) -> str | None:
+    """What a user_data_proxy is made from: a name, ``yes`` for the usual one, or None for ``no``, as in Vac 3."""
+    name = raw.strip()
+    try:
+        return "yes" if yes_no(name) else None
+    except OptionValueError:
+        return name if name.lower() not in {"", "none"} else None
+
+
 def no_slash(raw: str) -> str:
     """A bare file name."""
     if "/" in raw or raw in {".", ".."}:
-        raise OptionValueError(f"'{raw}' must be a file name, with no '/'")
+        raise OptionValueError(f"'{raw}' is no bare file name", "write a name with no '/'")
     return raw
 
 
 def no_parent(raw: str) -> str:
     """A path or URL that does not climb with ``/../``."""
     if ".." in raw.split("/"):
-        raise OptionValueError(f"'{raw}' may not hold '..' as a part of its path")
+        raise OptionValueError(f"'{raw}' climbs out of its directory", "write a path with no '..' in it")
     return raw
 
 

@@ -138,6 +138,8 @@ class Settings:
     )
     fetch_max_mb: int = option("New. Largest vacuum pipe or user_data template.", integer(1, 100), 4, unit="MiB")
 
+    journal_days: int = option("New. How long the journal keeps events and machines.", integer(1), 400, unit="days")
+
     policies: tuple[str, ...] = option(
         "New. Policies that veto and rank machinetypes; the first one's rank weighs most.",
         words,

@@ -1,0 +1,78 @@
+"""Which files make up a site's configuration, in the order in which they are read, and what stands in them."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from vac_core.config.dialect import written
+from vac_core.config.problems import Problem, Severity
+from vac_core.config.sections import Written
+
+DEFAULT_SOURCES: Final = (Path("/etc/vac.d"), Path("/etc/vac.conf"), Path("/var/run/vac.conf"))
+"""Vac 3's places: later ones win, and the last is cleared when the host boots. Any of them may be missing."""
+
+_LARGEST: Final = 4 * 1024 * 1024
+
+
+def default_sources() -> tuple[Path, ...]:
+    """Where site files are where no other place is named; `expand` leaves out those that do not exist."""
+    return DEFAULT_SOURCES
+
+
+def expand(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The files to read: of a directory its ``*.conf`` in order, any other path itself."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files.extend(sorted(path.glob("*.conf")))
+        elif path not in DEFAULT_SOURCES or path.exists():
+            files.append(path)
+    return tuple(files)
+
+
+def fingerprint(sources: Sequence[Path]) -> str:
+    """A word that changes when a file of the sources changes, comes or goes."""
+    digest = hashlib.sha256()
+    for path in expand(sources):
+        content = _content(path)
+        said = content if isinstance(content, bytes) else content.encode()
+        digest.update(f"{path}\n{type(content).__name__} {len(said)}\n".encode("utf-8", "surrogateescape"))
+        digest.update(said)
+    return digest.hexdigest()
+
+
+def read_site_file(path: Path) -> Written:
+    """What a site file says; a file that cannot be read is a problem, not an exception."""
+    content = _content(path)
+    if isinstance(content, str):
+        return Written(problems=(Problem(file=str(path), what=content, mend="mend the file, or do not name it"),))
+    try:
+        return written(content.decode("utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        problem = Problem(
+            severity=Severity.WARNING,
+            file=str(path),
+            line=content.count(b"\n", 0, error.start) + 1,
+            what="it is not in UTF-8, so it is read as Latin-1",
+            mend="save it in UTF-8",
+        )
+        read = written(content.decode("latin-1"), str(path))
+        return Written(headings=read.headings, settings=read.settings, problems=(problem, *read.problems))
+
+
+def _content(path: Path) -> bytes | str:
+    """The content of a regular file of reasonable size, or the reason why it cannot be had."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return "it is no regular file"
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        return f"it cannot be read: {error.strerror if isinstance(error, OSError) else error}"
+    if len(content) > _LARGEST:
+        return f"it is larger than {_LARGEST} bytes, so it is no site file"
+    return "it holds NUL bytes, so it is no text file" if b"\0" in content else content
