@@ -11,7 +11,7 @@ from vac_core.builtin.site_files import SiteFileError, read_site_file, site_path
 from vac_core.config.schema import MachineType
 from vac_core.context.templates import option_files, substitute, values_for
 from vac_core.hookspecs import hookimpl
-from vac_core.interfaces import Context, ContextRequest, Contextualiser, Home, MachineTypeError
+from vac_core.interfaces import Context, ContextRequest, Contextualiser, Home, MachineTypeError, PluginError
 
 _MIB: Final = 1048576
 _WEB: Final = ("https://", "http://")
@@ -44,7 +44,10 @@ class UserData(Contextualiser):
         return problems + list(_file_problems(machinetype, named))
 
     def context(self, request: ContextRequest) -> Context:
-        """Get the template and fill it in; raises `MachineTypeError` for what the site's files lack."""
+        """Get the template and fill it in.
+
+        Raises `MachineTypeError` where options are missing or wrong, `PluginError` where a URL or file cannot be read.
+        """
         template = _template(request)
         values = values_for(request, factory=self._factory, files=_option_contents(request))
         urls = request.urls
@@ -117,9 +120,14 @@ def _option_contents(request: ContextRequest) -> dict[str, str]:
     return {name: content.decode("utf-8", "surrogateescape") for name, content in contents.items()}
 
 
-def _read(request: ContextRequest, option: str, path: str) -> bytes:
+def _read(request: ContextRequest, option: str, named: str) -> bytes:
     machinetype = request.machinetype
+    where = f"machinetype {machinetype.name}, {option}"
     try:
-        return read_site_file(site_path(machinetype, path), request.settings.fetch_max_mb * _MIB)
+        path = site_path(machinetype, named)
     except SiteFileError as error:
-        raise MachineTypeError(f"machinetype {machinetype.name}, {option}: {error}") from error
+        raise MachineTypeError(f"{where}: {error}") from error
+    try:
+        return read_site_file(path, request.settings.fetch_max_mb * _MIB)
+    except SiteFileError as error:  # not the machinetype's fault for good: the file may yet be put there
+        raise PluginError(f"{where}: {error}") from error

@@ -45,7 +45,7 @@ async def listen(app: web.Application, address: str, port: int) -> Listener:
     # A machine that goes on sending after it was refused is listened to for lingering_time seconds.
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=30.0, lingering_time=2.0, shutdown_timeout=1.0)
     await runner.setup()
-    handler = cast(web.Server, runner.server)
+    handler = cast("web.Server", runner.server)
     held: Counter[str] = Counter()
     try:
         server = await asyncio.get_running_loop().create_server(

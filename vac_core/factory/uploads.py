@@ -53,7 +53,10 @@ class Uploads:
         self._flights: dict[str, _Flight] = {}
 
     async def take(self, guest: Guest, name: str, body: Body, length: int | None) -> None:
-        """Take in one file; when this returns it is safely on disk. Raises `RefusedError`, and then nothing has changed."""
+        """Take in one file: when this returns it is safely on disk.
+
+        Raises `RefusedError`, and then joboutputs is as it was.
+        """
         problem = name_problem(name)
         if problem:
             raise RefusedError(403, problem)
