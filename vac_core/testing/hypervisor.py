@@ -42,9 +42,9 @@ class FakeHypervisor(Hypervisor):
     def create(self, request: CreateRequest) -> Mapping[str, str]:
         """Begin the life that the host has for this machine."""
         self._act("create")
-        life = self.host.lives(request)
         if not request.context.user_data:
             raise MachineTypeError(f"machinetype {request.machinetype.name}: its user_data is empty: give it some")
+        life = self.host.lives(request)
         if life.refused is not None:
             raise life.refused
         if request.machine.id in self.host.machines:

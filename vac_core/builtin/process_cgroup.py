@@ -1,0 +1,134 @@
+"""A cgroup (version 2) of its own for each machine, where the factory may make one: nothing escapes from it.
+
+See "Control Group v2" in the Linux kernel's documentation. Without controllers a cgroup still holds processes together,
+ends them all at once and counts their CPU time; limits need the controllers that the administrator delegated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from functools import cache
+from pathlib import Path
+
+import attrs
+
+from vac_core.builtin.process_table import Process, kill_all, process
+
+_MOUNT = re.compile(r"^\d+ \d+ \S+ / (?P<at>\S+) .* - cgroup2 ", re.MULTILINE)
+_OWN = re.compile(r"^0::(?P<path>/.*)$", re.MULTILINE)
+_ROUND_SECONDS = 0.2
+_MOMENT_SECONDS = 0.001
+
+
+@attrs.frozen
+class Cgroup:
+    """One machine's cgroup."""
+
+    path: Path
+
+    def make(self) -> None:
+        """Make it; one that is there already is no error."""
+        self.path.mkdir(exist_ok=True)
+
+    def limit(self, *, memory_bytes: int | None, processes: int | None) -> None:
+        """Set the limits whose controllers are there."""
+        for name, most in (("memory.max", memory_bytes), ("pids.max", processes)):
+            if most is not None and self.can_limit(name):
+                (self.path / name).write_text(str(most), "ascii")
+
+    def can_limit(self, name: str) -> bool:
+        """Whether there is such a limit here, such as ``memory.max``."""
+        return (self.path / name).exists()
+
+    def add(self, pid: int) -> None:
+        """Move a process here; its children will be here too."""
+        (self.path / "cgroup.procs").write_text(str(pid), "ascii")
+
+    def cpu_seconds(self) -> float | None:
+        """CPU time of all that ever ran here."""
+        used = self._number("cpu.stat", "usage_usec")
+        return None if used is None else used / 1e6
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether the kernel ended a process here for want of memory."""
+        return bool(self._number("memory.events", "oom_kill"))
+
+    @property
+    def frozen(self) -> bool:
+        """Whether all that is here is held still."""
+        return bool(self._number("cgroup.events", "frozen"))
+
+    def freeze(self, held: bool) -> None:
+        """Hold all that is here still, or let it go on; nothing where it is gone."""
+        with contextlib.suppress(FileNotFoundError):
+            (self.path / "cgroup.freeze").write_text("1" if held else "0", "ascii")
+
+    def _number(self, file: str, key: str) -> int | None:
+        with contextlib.suppress(OSError):
+            for line in (self.path / file).read_text("ascii").splitlines():
+                if line.startswith(key + " "):
+                    return int(line.split()[1])
+        return None
+
+    def processes(self) -> list[Process]:
+        """Processes that are alive here and in cgroups below, which a guest may have made."""
+        found = []
+        for path, _, _ in os.walk(self.path):
+            with contextlib.suppress(OSError):
+                found += [process(int(pid)) for pid in Path(path, "cgroup.procs").read_text("ascii").split()]
+        return [one for one in found if one is not None and one.alive]
+
+    def end(self, deadline: float) -> list[Process]:
+        """End all that is here, and take the cgroup away; returns what is still there at the deadline."""
+        while self.path.exists():
+            with contextlib.suppress(OSError):  # kernels before 5.14 have no cgroup.kill
+                (self.path / "cgroup.kill").write_text("1", "ascii")
+            kill_all(self.processes(), _ROUND_SECONDS)
+            self._remove()
+            if time.monotonic() > deadline:
+                return self.processes()
+        return []
+
+    def _remove(self) -> None:
+        for path, _, _ in os.walk(self.path, topdown=False):
+            try:
+                Path(path).rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:  # the kernel has not quite done with a process that was ended
+                time.sleep(_MOMENT_SECONDS)
+
+
+def parent_of_machines(option: str) -> Path | None:
+    """Where machines' cgroups are to be made, by the option ``cgroup``; None where there is no such place."""
+    if option == "no":
+        return None
+    parent = _own_cgroup() if option == "auto" else Path(option)
+    if parent is None or not os.access(parent / "cgroup.procs", os.W_OK):
+        return None
+    probe = Cgroup(parent / f"vac-probe-{os.getpid()}")
+    try:
+        probe.make()
+        probe.path.rmdir()
+    except OSError:
+        return None
+    return parent
+
+
+@cache
+def _own_cgroup() -> Path | None:
+    try:
+        mount = _MOUNT.search(Path("/proc/self/mountinfo").read_text("utf-8"))
+        own = _OWN.search(Path("/proc/self/cgroup").read_text("utf-8"))
+    except OSError:
+        return None
+    return None if mount is None or own is None else Path(mount["at"]) / own["path"].lstrip("/")
+
+
+def cgroup_of(parent: Path, machine_id: str) -> Cgroup:
+    """The cgroup of a machine, which need not exist."""
+    return Cgroup(parent / f"vac-machine-{machine_id}")

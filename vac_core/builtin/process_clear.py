@@ -1,0 +1,57 @@
+"""Ending a machine and taking away all that was made for it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from vac_core.builtin.process_cgroup import Cgroup
+from vac_core.builtin.process_members import members
+from vac_core.builtin.process_record import Record, Supervised
+from vac_core.builtin.process_table import Process, kill_all, processes
+from vac_core.interfaces import PluginError
+
+_PATIENCE_SECONDS = 5.0
+_ROUND_SECONDS = 0.2
+_REMOVE_SECONDS = 600.0
+
+
+def end_processes(record: Record) -> None:
+    """End all of a machine's processes; raises `PluginError` where the kernel does not let one go."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    supervised = record.supervised()
+    if supervised is not None and supervised.cgroup is not None:
+        left = Cgroup(Path(supervised.cgroup)).end(deadline)
+    else:
+        left = _end_members(record, supervised, deadline)
+    if left:
+        pids = ", ".join(str(one.pid) for one in left)
+        raise PluginError(
+            f"machine {record.machine_id}: its processes {pids} do not end, even by SIGKILL: "
+            "see with ps what they wait for, such as a file server that is gone"
+        )
+
+
+def _end_members(record: Record, supervised: Supervised | None, deadline: float) -> list[Process]:
+    # Again until there is none: one may have begun another while it was being ended.
+    while left := members(record.machine_id, supervised, processes()):
+        kill_all(left, _ROUND_SECONDS)
+        if time.monotonic() > deadline:
+            break
+    return left
+
+
+def remove(directory: Path) -> None:
+    """Take a directory away with all that a guest left in it, however deep and whatever its modes."""
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        return
+    except (OSError, RecursionError):
+        # rm follows any depth. A guest may have taken away its own permissions.
+        for command in (["chmod", "-R", "u+rwX", "--"], ["rm", "-rf", "--"]):
+            subprocess.run([*command, str(directory)], check=False, capture_output=True, timeout=_REMOVE_SECONDS)
+    if directory.exists():
+        raise PluginError(f"{directory} cannot be removed: see who owns what is in it, and remove it by hand")

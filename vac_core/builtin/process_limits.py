@@ -1,0 +1,42 @@
+"""What a machine's limits are, from the options that bear on it."""
+
+from __future__ import annotations
+
+import attrs
+
+from vac_core.builtin.process_options import machine_options
+from vac_core.config.schema import MachineType, Settings
+from vac_core.model import Machine
+
+_MIB = 1048576
+_GB = 10**9
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What the kernel holds a machine to; None where there is no limit."""
+
+    niceness: int = 0
+    memory_bytes: int | None = None
+    """Of the whole machine, by its cgroup."""
+    address_space_bytes: int | None = None
+    """Of each process."""
+    file_size_bytes: int | None = None
+    open_files: int | None = None
+    processes: int | None = None
+
+
+def limits_of(machine: Machine, machinetype: MachineType, settings: Settings) -> Limits:
+    """The limits of one machine."""
+    wanted = machine_options(machinetype)
+    memory = machine.memory_bytes or settings.mb_per_processor * _MIB * machine.processors
+    disk_gb = machinetype.disk_gb_per_processor or settings.disk_gb_per_processor
+    granted = disk_gb * _GB * machine.processors
+    return Limits(
+        niceness=wanted.process_niceness,
+        memory_bytes=memory if wanted.process_memory == "auto" else None,
+        address_space_bytes=memory if wanted.process_memory == "address_space" else None,
+        file_size_bytes=granted if wanted.process_file_size_mb is None else wanted.process_file_size_mb * _MIB,
+        open_files=wanted.process_open_files,
+        processes=wanted.process_count,
+    )

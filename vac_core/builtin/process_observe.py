@@ -1,0 +1,74 @@
+"""What can be seen of machines now, from their records and the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from vac_core.builtin.process_cgroup import Cgroup
+from vac_core.builtin.process_record import Record
+from vac_core.builtin.process_table import Process, processes
+from vac_core.interfaces import Observed
+
+
+def observe(records: Iterable[Record], creating: Collection[str]) -> list[Observed]:
+    """Each machine that has a record; ``creating`` names those that are being made at this moment."""
+    table = _Table()
+    return [
+        Observed(machine_id=record.machine_id, running=False)
+        if record.machine_id in creating
+        else _observed(record, table)
+        for record in records
+    ]
+
+
+class _Table:
+    """CPU time by session; the kernel's table is read only if it is asked for, and then once."""
+
+    @cached_property
+    def _by_session(self) -> Mapping[int, float]:
+        used: dict[int, float] = {}
+        for one in processes():
+            used[one.session] = used.get(one.session, 0.0) + one.cpu_seconds
+        return used
+
+    def cpu_seconds(self, session: int) -> float:
+        return self._by_session.get(session, 0.0)
+
+
+def _observed(record: Record, table: _Table) -> Observed:
+    supervised = record.supervised()
+    if supervised is None:
+        return Observed(machine_id=record.machine_id, running=False, ended=True, note="its creation was not finished")
+    cgroup = None if supervised.cgroup is None else Cgroup(Path(supervised.cgroup))
+    supervisor = supervised.now()
+    if supervisor is None:
+        return _ended(record, cgroup)
+    used = None if cgroup is None else cgroup.cpu_seconds()
+    return Observed(
+        machine_id=record.machine_id,
+        running=True,
+        paused=_held(supervisor, cgroup),
+        cpu_seconds=table.cpu_seconds(supervised.pid) if used is None else used,
+    )
+
+
+def _held(supervisor: Process, cgroup: Cgroup | None) -> bool:
+    return supervisor.stopped if cgroup is None else cgroup.frozen
+
+
+def _ended(record: Record, cgroup: Cgroup | None) -> Observed:
+    ending = record.ending()
+    used = None if cgroup is None else cgroup.cpu_seconds()
+    if ending is None:
+        note = "nothing recorded how it ended: its supervisor was ended too, or the host was started again"
+        return Observed(machine_id=record.machine_id, running=False, ended=True, cpu_seconds=used, note=note)
+    return Observed(
+        machine_id=record.machine_id,
+        running=False,
+        ended=True,
+        cpu_seconds=ending.cpu_seconds if used is None else used,
+        exit_code=ending.exit_code,
+        note="out of memory" if cgroup is not None and cgroup.out_of_memory else ending.note,
+    )

@@ -1,0 +1,114 @@
+"""What is kept of a machine on disk, for the factory that finds it after a restart."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import attrs
+
+from vac_core.builtin.process_table import Process, boot_id, has_variable, process
+
+MARKER = "VAC_MACHINE_ID"
+"""The variable that tells a machine's processes from all others."""
+
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+_ENDING = re.compile(r"status (\d{1,3})\n(.*)\nend\n", re.DOTALL)
+_ENDING_MAX = 4096
+_TIME = re.compile(r"(\d+)m(\d+[.,]\d+)s")
+
+
+@attrs.frozen(kw_only=True)
+class Supervised:
+    """A machine's supervisor: named by pid, start time and boot, since pids come again."""
+
+    machine_id: str
+    pid: int
+    start_ticks: int
+    boot: str
+    cgroup: str | None = None
+    """Path of the machine's own cgroup, where it has one."""
+
+    def now(self) -> Process | None:
+        """The supervisor as it is now; None where it has ended."""
+        if self.boot != boot_id():
+            return None
+        found = process(self.pid)
+        if found is None or not found.alive or found.start_ticks != self.start_ticks:
+            return None
+        return found if has_variable(self.pid, MARKER, self.machine_id) else None
+
+
+@attrs.frozen
+class Ending:
+    """How a machine's program ended."""
+
+    exit_code: int
+    cpu_seconds: float
+
+    @property
+    def note(self) -> str:
+        """In words, where there is more to say than the code."""
+        number = self.exit_code - 128
+        if number in set(signal.Signals):
+            return f"its program was ended by {signal.Signals(number).name}"
+        return ""
+
+
+@attrs.frozen
+class Record:
+    """One machine's directory in the hypervisor's own state: made before the machine, removed after all of it."""
+
+    directory: Path
+
+    @property
+    def machine_id(self) -> str:
+        """Whose record it is."""
+        return self.directory.name
+
+    @property
+    def ending_file(self) -> Path:
+        """Where the supervisor writes."""
+        return self.directory / "ending"
+
+    def write(self, supervised: Supervised) -> None:
+        """Note which process is the supervisor: whole, or not at all."""
+        new = self.directory / "supervisor.new"
+        new.write_text(json.dumps(attrs.asdict(supervised)), "utf-8")
+        new.replace(self.directory / "supervisor")
+
+    def supervised(self) -> Supervised | None:
+        """The supervisor that was noted; None where the machine's creation did not come so far."""
+        try:
+            return Supervised(**json.loads((self.directory / "supervisor").read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def ending(self) -> Ending | None:
+        """How the program ended; None where that was not recorded, or not whole."""
+        try:
+            with self.ending_file.open("rb") as file:
+                return read_ending(file.read(_ENDING_MAX).decode("ascii", "replace"))
+        except OSError:
+            return None
+
+
+def read_ending(raw: str) -> Ending | None:
+    """Read what the supervisor wrote; the times are those of the shell's ``times``."""
+    match = _ENDING.fullmatch(raw)
+    if match is None:
+        return None
+    seconds = sum(60 * int(minutes) + float(part.replace(",", ".")) for minutes, part in _TIME.findall(match[2]))
+    return Ending(exit_code=int(match[1]), cpu_seconds=seconds)
+
+
+def record_of(records: Path, machine_id: str) -> Record | None:
+    """The record of a machine, which need not exist yet; None for an id that no machine can have."""
+    return Record(records / machine_id) if _ID.fullmatch(machine_id) else None
+
+
+def all_records(records: Path) -> list[Record]:
+    """Those that exist."""
+    return [Record(found) for found in records.iterdir() if _ID.fullmatch(found.name)]

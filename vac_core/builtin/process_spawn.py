@@ -1,0 +1,144 @@
+"""Starting a supervisor: it waits at a pipe until its record, limits and cgroup are in place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from vac_core.builtin.process_cgroup import Cgroup
+from vac_core.builtin.process_limits import Limits
+from vac_core.builtin.process_record import Record, Supervised
+from vac_core.builtin.process_table import boot_id, process
+from vac_core.interfaces import PluginError
+
+SHELL = "/bin/sh"
+SUPERVISOR = Path(__file__).with_name("process_supervisor.sh")
+_RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+"""Signals whose handling in the factory must not be handed on to machines."""
+
+
+_writing_or_spawning = threading.Lock()
+"""A child that is being spawned holds a copy of every open file for a moment. If that is another machine's program,
+still open for writing, the kernel refuses to run it ("text file busy"): so one is done at a time."""
+
+
+@attrs.frozen(kw_only=True)
+class Launch:
+    """What is to be started, and where it leaves what."""
+
+    own: Path
+    """A directory that is made for it."""
+    log: Path
+    """Where it leaves what it prints."""
+    user_data: bytes = attrs.field(repr=False)
+    environment: Mapping[str, str] = attrs.field(repr=False)
+    limits: Limits
+    cgroup: Cgroup | None
+
+    @property
+    def program(self) -> Path:
+        """Where user_data is written to be run."""
+        return self.own / "user_data"
+
+    @property
+    def work(self) -> Path:
+        """Where it runs."""
+        return self.own / "work"
+
+
+def launch(record: Record, what: Launch) -> Supervised:
+    """Start a machine's supervisor and let it go, once all that a restarted factory needs to find it is on disk.
+
+    Raises `OSError` or `PluginError`; nothing of it runs then.
+    """
+    what.own.mkdir(mode=0o700)
+    what.work.mkdir(mode=0o700)
+    to_read, to_write = os.pipe2(os.O_CLOEXEC)
+    with os.fdopen(to_write, "wb", buffering=0) as go:
+        try:
+            with _writing_or_spawning:
+                what.program.touch(mode=0o700, exist_ok=False)
+                what.program.write_bytes(what.user_data)
+                pid = _spawn(record, what, to_read)
+        finally:
+            os.close(to_read)
+        try:
+            supervised = _note(record, pid, what.cgroup)
+            _hold(pid, what)
+            go.write(b"go\n")
+        except BaseException:
+            go.close()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)  # it reads the end of the pipe, and ends
+            raise
+    return supervised
+
+
+def _spawn(record: Record, what: Launch, go: int) -> int:
+    log = os.open(what.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        return os.posix_spawn(
+            SHELL,
+            [SHELL, str(SUPERVISOR), str(record.ending_file), str(what.work), str(what.program)],
+            what.environment,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, go, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+            ],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=_RESET,
+        )
+    finally:
+        os.close(log)
+
+
+def _note(record: Record, pid: int, cgroup: Cgroup | None) -> Supervised:
+    found = process(pid)
+    if found is None:
+        raise PluginError(
+            f"machine {record.machine_id}: its supervisor ended as soon as it was started: is {SHELL} whole?"
+        )
+    supervised = Supervised(
+        machine_id=record.machine_id,
+        pid=pid,
+        start_ticks=found.start_ticks,
+        boot=boot_id(),
+        cgroup=None if cgroup is None else str(cgroup.path),
+    )
+    record.write(supervised)
+    return supervised
+
+
+def _hold(pid: int, what: Launch) -> None:
+    limits = what.limits
+    if what.cgroup is not None:
+        what.cgroup.make()
+        what.cgroup.limit(memory_bytes=limits.memory_bytes, processes=limits.processes)
+        what.cgroup.add(pid)
+    counted_by_cgroup = what.cgroup is not None and what.cgroup.can_limit("pids.max")
+    for which, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_AS, limits.address_space_bytes),
+        (resource.RLIMIT_FSIZE, limits.file_size_bytes),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_NPROC, None if counted_by_cgroup else limits.processes),
+    ):
+        if most is not None:
+            _lower(pid, which, most)
+    if limits.niceness:
+        os.setpriority(os.PRIO_PROCESS, pid, limits.niceness)
+
+
+def _lower(pid: int, which: int, most: int) -> None:
+    _, hard = resource.prlimit(pid, which)
+    bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.prlimit(pid, which, (bound, bound))
