@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
@@ -130,7 +130,7 @@ class Observed:
 class Named(abc.ABC):
     """An object that a hook returns: it has a name, by which site files pick it."""
 
-    name: ClassVar[str] | str
+    name: str
 
     def start(self, home: Home) -> None:  # noqa: B027 - most objects need nothing here
         """Get ready; called once before anything else. What it raises disables the object, with its message."""
@@ -146,7 +146,7 @@ class Named(abc.ABC):
 class Hypervisor(Named):
     """Makes, lists, watches and stops machines of some machine models on this host."""
 
-    machine_models: ClassVar[frozenset[str]] | frozenset[str]
+    machine_models: frozenset[str]
 
     def check(self, machinetype: MachineType) -> Sequence[str]:
         """What is wrong with a machinetype's options for this hypervisor, one message each; nothing is touched."""

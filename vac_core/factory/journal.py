@@ -134,6 +134,10 @@ class Journal:
         """All machines that are not yet cleared away, oldest first."""
         return self._machines("WHERE state != ? ORDER BY created, id", MachineState.CLEARED)
 
+    def find(self, machine_id: str) -> Machine | None:
+        """A machine by its id, also one that was cleared away."""
+        return next(iter(self._machines("WHERE id = ?", machine_id)), None)
+
     def last_in_slots(self) -> list[Machine]:
         """The latest machine of each slot."""
         return self._machines("WHERE id IN (SELECT id FROM (SELECT id, MAX(created) FROM machines GROUP BY slot))")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from vac_core.factory.journal import Journal
@@ -18,6 +18,7 @@ class Roster:
         self._machines = {machine.id: machine for machine in journal.unfinished()}
         self._last = {machine.slot: machine for machine in journal.last_in_slots()}
         self._ends = {machine.machinetype: machine for machine in journal.latest_ends()}
+        self._unsaved: set[str] = set()
 
     @property
     def unfinished(self) -> tuple[Machine, ...]:
@@ -64,17 +65,19 @@ class Roster:
         self._keep(machine)
         return machine
 
-    def update(self, machines: Iterable[Machine]) -> None:
-        """Keep machines' newest figures, where they are still as they were but for those."""
-        changed = [machine for machine in machines if self._is_current(machine)]
-        if changed:
-            self._journal.update(changed)
-        for machine in changed:
+    def freshen(self, machine: Machine) -> None:
+        """Take over a machine's newest figures (heartbeat, CPU time); `save` writes them down."""
+        current = self._machines.get(machine.id)
+        if current is not None and current.state is machine.state and current != machine:
             self._keep(machine)
+            self._unsaved.add(machine.id)
 
-    def _is_current(self, machine: Machine) -> bool:
-        now = self._machines.get(machine.id)
-        return now is not None and now.state is machine.state and now != machine
+    def save(self) -> None:
+        """Write down figures that have changed since the last time."""
+        unsaved = [machine for machine in self._machines.values() if machine.id in self._unsaved]
+        self._unsaved.clear()
+        if unsaved:
+            self._journal.update(unsaved)
 
     def _keep(self, machine: Machine) -> None:
         self._last[machine.slot] = machine

@@ -1,0 +1,44 @@
+"""What is left of machines that have ended: their outputs and rows of the journal, each kept for its own time."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Final
+
+from vac_core.config.schema import Site
+from vac_core.factory.journal import Journal
+from vac_core.factory.roster import Roster
+from vac_core.factory.state_dir import StateDir
+
+TIDIED_SECONDS: Final = 3600.0
+_DAY: Final = 86400.0
+_DEFAULT_DAYS: Final = 3.0
+"""As the option's default: for machines whose machinetype the site file no longer has."""
+
+
+class Attic:
+    """Deletes, about once an hour, what has been kept long enough."""
+
+    def __init__(self, state: StateDir, journal: Journal, roster: Roster) -> None:
+        self._state = state
+        self._journal = journal
+        self._roster = roster
+        self._next = float("-inf")
+
+    def tidy(self, site: Site, now: float) -> None:
+        """Delete what is too old, if an hour has passed since the last time."""
+        if now < self._next:
+            return
+        self._next = now + TIDIED_SECONDS
+        for directory in self._state.machines.iterdir():
+            if self._roster.get(directory.name) is None and now > self._kept_until(directory.name, site):
+                shutil.rmtree(directory, ignore_errors=True)
+        self._journal.prune(now - site.settings.journal_days * _DAY)
+
+    def _kept_until(self, machine_id: str, site: Site) -> float:
+        machine = self._journal.find(machine_id)
+        if machine is None or machine.ended is None:
+            return 0.0
+        machinetype = site.machinetypes.get(machine.machinetype)
+        days = _DEFAULT_DAYS if machinetype is None else machinetype.machines_dir_days
+        return machine.ended + days * _DAY

@@ -1,0 +1,125 @@
+"""The commands' way into a running factory: HTTP over a Unix socket, whose file's permissions are the authority."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import attrs
+from aiohttp import web
+
+from vac_core.decide.ends import requested
+from vac_core.factory import status
+from vac_core.factory.factory import Factory
+from vac_core.factory.records import machine_as_json
+from vac_core.plugins import Registry
+
+_MODE = 0o660
+_REQUEST_MAX = 65536
+SOCKET_PATH_MAX = 107
+"""Octets that the kernel takes for a Unix socket's path (unix(7))."""
+
+
+@attrs.frozen
+class Control:
+    """Answers the commands of one factory."""
+
+    factory: Factory
+    registry: Registry
+    started: float
+
+    def application(self) -> web.Application:
+        """The routes."""
+        application = web.Application(client_max_size=_REQUEST_MAX)
+        application.add_routes(
+            [
+                web.get("/status", self._status),
+                web.get("/machines", self._machines),
+                web.get("/why", self._why),
+                web.get("/plugins", self._plugins),
+                web.post("/drain", self._drain),
+                web.post("/undrain", self._undrain),
+                web.post("/stop", self._stop),
+                web.post("/reload", self._reload),
+            ]
+        )
+        return application
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return web.json_response(status.status(self.factory, self.registry, self.started))
+
+    async def _machines(self, _request: web.Request) -> web.Response:
+        return web.json_response({"machines": status.machines(self.factory)})
+
+    async def _why(self, _request: web.Request) -> web.Response:
+        return web.json_response(status.why(self.factory))
+
+    async def _plugins(self, _request: web.Request) -> web.Response:
+        return web.json_response({"plugins": [record.as_json() for record in self.registry.records]})
+
+    async def _drain(self, request: web.Request) -> web.Response:
+        words = await _words(request)
+        until = words.get("until")
+        if until is not None and not (isinstance(until, int | float) and math.isfinite(until)):
+            raise _refused("until must be a time in Unix seconds, or null")
+        self.factory.draining.start(until, str(words.get("reason") or ""), self.factory.given.clock())
+        self.factory.wake()
+        return web.json_response({"draining": True, "until": until})
+
+    async def _undrain(self, _request: web.Request) -> web.Response:
+        self.factory.draining.stop(self.factory.given.clock())
+        self.factory.wake()
+        still = self.factory.draining.in_force(self.factory.site.settings)
+        return web.json_response({"draining": still.on, "reason": still.reason})
+
+    async def _stop(self, request: web.Request) -> web.Response:
+        words = await _words(request)
+        name = str(words.get("machine") or "")
+        machine = self.factory.roster.find(name)
+        if machine is None:
+            raise _refused(f"there is no machine '{name}' alive here: 'vac machines' lists them", status=404)
+        self.factory.ender.stop(machine, requested(str(words.get("reason") or "")))
+        self.factory.wake()
+        return web.json_response({"machine": machine_as_json(self.factory.roster.get(machine.id) or machine)})
+
+    async def _reload(self, _request: web.Request) -> web.Response:
+        await self.factory.refresh_site(force=True)
+        source = self.factory.given.source
+        return web.json_response({"stale": source.stale, "problems": list(source.problems)})
+
+
+async def _words(request: web.Request) -> dict[str, Any]:
+    try:
+        words = await request.json() if request.can_read_body else {}
+    except ValueError:
+        raise _refused("the request's body is not JSON") from None
+    if not isinstance(words, dict):
+        raise _refused("the request's body must be a JSON object")
+    return words
+
+
+def _refused(message: str, *, status: int = 400) -> web.HTTPException:
+    refusal = web.HTTPNotFound if status == web.HTTPNotFound.status_code else web.HTTPBadRequest
+    return refusal(text=json.dumps({"error": message}), content_type="application/json")
+
+
+async def serve(control: Control, path: Path) -> web.AppRunner:
+    """Serve on a Unix socket; one that a dead daemon left is replaced. Raises `OSError`."""
+    _make_way(path)
+    runner = web.AppRunner(control.application(), access_log=None)
+    await runner.setup()
+    await web.UnixSite(runner, str(path)).start()
+    _let_in(path)
+    return runner
+
+
+def _make_way(path: Path) -> None:
+    if len(bytes(path)) > SOCKET_PATH_MAX:
+        raise OSError(f"the path of the control socket is longer than {SOCKET_PATH_MAX} octets: {path}")
+    path.unlink(missing_ok=True)
+
+
+def _let_in(path: Path) -> None:
+    path.chmod(_MODE)

@@ -1,0 +1,174 @@
+"""The daemon: one factory with its sockets, from its start to the signal that ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from vac_core import __version__
+from vac_core.factory import logs
+from vac_core.factory.calls import ThreadCalls
+from vac_core.factory.control import Control, serve
+from vac_core.factory.crew import Crew, muster
+from vac_core.factory.factory import Factory
+from vac_core.factory.fetching import fetch_for
+from vac_core.factory.host import LinuxHost
+from vac_core.factory.journal import Journal, JournalError
+from vac_core.factory.notify import notify, watchdog_seconds
+from vac_core.factory.pipes import PipeCache
+from vac_core.factory.service import Service
+from vac_core.factory.site_source import NoSiteError, SiteFiles, SiteSource
+from vac_core.factory.state_dir import StateDir, StateDirError
+from vac_core.factory.surroundings import Surroundings
+from vac_core.interfaces import Home
+from vac_core.plugins import Registry, load_plugins
+
+_log = logging.getLogger(__name__)
+
+EXIT_OK: Final = 0
+EXIT_PROBLEM: Final = 1
+
+
+@attrs.frozen(kw_only=True)
+class Launch:
+    """How a daemon is started."""
+
+    sources: Sequence[Path]
+    """Site files, or directories of them, in the order in which they are read."""
+    state_dir: Path
+    block: Collection[str] = ()
+    log_format: str = "human"
+    log_level: str = "info"
+
+
+def run(launch: Launch) -> int:
+    """Run a factory until SIGTERM or SIGINT; return the exit code. Machines go on running without it."""
+    logs.set_up(launch.log_format, launch.log_level)
+    state = StateDir(launch.state_dir)
+    try:
+        state.prepare()
+        lock = state.lock()
+    except StateDirError as error:
+        _log.error("%s", error)
+        return EXIT_PROBLEM
+    try:
+        registry = load_plugins(launch.block)
+        source = _open_site(launch, state, registry)
+        journal = Journal(state.journal)
+        asyncio.run(_run(state, journal, source, registry))
+    except NoSiteError as error:
+        _log.error("the site files cannot be used:\n%s", error)
+        return EXIT_PROBLEM
+    except (JournalError, OSError) as error:
+        _log.error("%s", error)
+        return EXIT_PROBLEM
+    finally:
+        lock.release()
+    return EXIT_OK
+
+
+def _open_site(launch: Launch, state: StateDir, registry: Registry) -> SiteFiles:
+    pipes = PipeCache(state.path)
+    return SiteFiles(launch.sources, registry.option_sets, pipes, time.time())
+
+
+async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: Registry) -> None:
+    started = time.time()
+    calls, service = ThreadCalls(), Service()
+    crew, missing = muster(registry, source.site.settings)
+    host = LinuxHost(state.path)
+    name = source.site.settings.factory_name or host.name()
+    home = _home(name, state, source)
+    await crew.start(home, state, registry, calls)
+    factory = Factory(
+        Surroundings(
+            name=name,
+            state=state,
+            journal=journal,
+            source=source,
+            crew=crew,
+            host=host,
+            calls=calls,
+            clock=time.time,
+            random=random.Random(),
+            fetch=fetch_for,
+            service_url=lambda: service.url,
+        )
+    )
+    for line in missing:
+        _log.error("%s", line)
+        factory.troubles[line] = line
+    await service.start(factory.roster, state, lambda: source.site.settings)
+    if service.trouble:
+        factory.troubles["http service"] = service.trouble
+    await _open_peers(crew, home, factory)
+    control = await serve(Control(factory, registry, started), state.control_socket)
+    await factory.start()
+    _log.info("factory %s of space %s is at work (Vac %s)", name, source.site.settings.vac_space, __version__)
+    try:
+        await _until_told(factory)
+    finally:
+        notify("STOPPING=1")
+        await control.cleanup()
+        await factory.close()
+        for finder in crew.peer_finders:
+            await finder.close()
+        await service.close()
+        await crew.stop(calls)
+        journal.close()
+        calls.close()
+        _log.info("factory %s has stopped; its machines go on", name)
+
+
+def _home(name: str, state: StateDir, source: SiteSource) -> Home:
+    return Home(
+        state_dir=state.path,
+        machines_dir=state.machines,
+        factory=name,
+        space=source.site.settings.vac_space,
+        settings=lambda: source.site.settings,
+        options=lambda: source.site.plugin_options,
+    )
+
+
+async def _open_peers(crew: Crew, home: Home, factory: Factory) -> None:
+    """Let each peer finder listen; one that cannot is still asked to gather, and its trouble is shown."""
+    for finder in crew.peer_finders:
+        try:
+            await finder.open(home, factory.snapshot, factory.peers.hint)
+        except Exception as error:  # noqa: BLE001 - a factory that cannot be asked decides alone, and says so
+            factory.troubles[f"peer finder {finder.name}"] = str(error)
+            _log.error("peer finder %s: %s", finder.name, error)
+
+
+async def _until_told(factory: Factory) -> None:
+    """Work until a signal says that it is enough; SIGHUP has the site files read again."""
+    loop = asyncio.get_running_loop()
+    work = asyncio.create_task(factory.run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, work.cancel)
+    loop.add_signal_handler(signal.SIGHUP, lambda: factory.background.start(factory.refresh_site(force=True)))
+    watchdog = asyncio.create_task(_feed_watchdog())
+    notify(f"READY=1\nMAINPID={os.getpid()}\nSTATUS=factory {factory.given.name}")
+    try:
+        await work
+    except asyncio.CancelledError:
+        return
+    finally:
+        watchdog.cancel()
+
+
+async def _feed_watchdog() -> None:
+    seconds = watchdog_seconds()
+    while seconds is not None:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(seconds)

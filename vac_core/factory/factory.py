@@ -1,0 +1,274 @@
+"""The factory itself: observe, decide, act, led by events; the periodic pass repairs only what events missed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import Final
+
+from vac_core.config.schema import Site
+from vac_core.decide.plan import plan
+from vac_core.decide.values import Plan, Start
+from vac_core.factory.attic import Attic
+from vac_core.factory.background import Background
+from vac_core.factory.draining import Draining
+from vac_core.factory.ender import Ender
+from vac_core.factory.faults import Faults
+from vac_core.factory.herald import Herald
+from vac_core.factory.journal import JournalError
+from vac_core.factory.knowledge import Knowledge
+from vac_core.factory.maker import Maker, Order
+from vac_core.factory.new_machine import new_machine
+from vac_core.factory.peers import PeerKeeper
+from vac_core.factory.roster import Roster
+from vac_core.factory.surroundings import Surroundings
+from vac_core.factory.timekeeping import JumpWatch, shifted
+from vac_core.factory.trades import TradeBook, Trades
+from vac_core.factory.warden import Warden
+from vac_core.factory.watcher import Watcher
+from vac_core.interfaces import Hypervisor, PluginError, SpaceView
+from vac_core.situation import Situation
+
+_log = logging.getLogger(__name__)
+
+SITE_LOOKED_AT_SECONDS: Final = 2.0
+SITE_DEADLINE_SECONDS: Final = 300.0
+RETRY_SECONDS: Final = 5.0
+"""How soon a pass that failed, for want of disk space say, is tried again."""
+TICK_SECONDS: Final = 0.01
+"""Added to every wait, so that what is due has really come when it ends."""
+
+
+class Factory:
+    """One factory of a space."""
+
+    def __init__(self, given: Surroundings) -> None:
+        self.given = given
+        self.roster = Roster(given.journal, given.clock)
+        self.draining = Draining(given.journal)
+        self.faults = Faults()
+        self.book = TradeBook(given.crew, self.faults)
+        self.knowledge = Knowledge(
+            factory=given.name, host=given.host, roster=self.roster, draining=self.draining, clock=given.clock
+        )
+        hypervisors = given.crew.hypervisors
+        self.maker = Maker(given.state, self.roster, self.faults, given.calls, given.clock)
+        self.ender = Ender(given.state, self.roster, hypervisors, given.calls, given.clock)
+        self.watcher = Watcher(hypervisors, self.roster, self.ender, given.calls, given.clock)
+        self.warden = Warden(given.state, self.roster, self.ender, hypervisors, given.calls, given.clock)
+        self.peers = PeerKeeper(given.crew.peer_finders, lambda: self.site.settings, given.clock, self.wake)
+        self.herald = Herald(given.journal, given.crew.observers, given.calls)
+        self.plan: Plan | None = None
+        self.attic = Attic(given.state, given.journal, self.roster)
+        self.background = Background(self.wake)
+        self.troubles: dict[str, str] = {}
+        self._wake = asyncio.Event()
+        self._dirty: set[str] = set()
+        self._jumps = JumpWatch(given.clock, asyncio.get_running_loop().time)
+        self._next_full = float("-inf")
+        self._view = self.knowledge.view(self.site, given.clock())
+        self.ender.look_again = self.look_soon
+
+    @property
+    def site(self) -> Site:
+        """The site as it was last read."""
+        return self.given.source.site
+
+    def wake(self) -> None:
+        """Something has changed: decide soon."""
+        self._wake.set()
+
+    def look_soon(self, hypervisor: str) -> None:
+        """A machine of this hypervisor has changed: look at it, and decide, soon."""
+        self._dirty.add(hypervisor)
+        self._wake.set()
+
+    def repair_soon(self) -> None:
+        """Make the next pass a full one, and make it now."""
+        self._next_full = float("-inf")
+        self._wake.set()
+
+    async def start(self) -> None:
+        """Reconcile the journal with what runs, watch the hypervisors, and begin to ask the peers."""
+        crew = self.given.crew
+        await crew.check_health(self.given.calls)
+        loop = asyncio.get_running_loop()
+        for hypervisor in crew.hypervisors.values():
+            if hypervisor.name not in crew.failed:
+                self._watch(hypervisor, loop)
+        await self._observe(full=True)
+        self.background.start(self.peers.run())
+        self.background.start(self._follow_site())
+
+    def _watch(self, hypervisor: Hypervisor, loop: asyncio.AbstractEventLoop) -> None:
+        def changed(_machine_id: str) -> None:
+            loop.call_soon_threadsafe(self.look_soon, hypervisor.name)
+
+        try:
+            hypervisor.watch(changed)
+        except Exception as error:  # noqa: BLE001 - without events the periodic pass still sees what happens
+            self.troubles[f"watching {hypervisor.name}"] = f"{type(error).__name__}: {error}"
+            _log.exception("hypervisor %s cannot be watched; only the periodic pass looks at it", hypervisor.name)
+
+    async def run(self) -> None:
+        """Go on for ever; ends only by being cancelled."""
+        await self.peers.first_view()
+        while True:
+            self._wake.clear()
+            await self.one_pass()
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        """Wait for an event, or for the time of the next thing that is due."""
+        rest = max(0.0, self._next_due() - self.given.clock()) + TICK_SECONDS
+        try:
+            async with asyncio.timeout(rest):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _next_due(self) -> float:
+        now = self.given.clock()
+        if self._next_full <= now:
+            return now
+        times = [self._next_full]
+        times += [machine.stop_deadline or machine.shutdown_time for machine in self.roster.alive]
+        if (held := self.faults.next_end(now)) is not None:
+            times.append(held)
+        if self.plan is not None:
+            times += [reason.until for one in self.plan.standings for reason in one.reasons if reason.until is not None]
+        return min((time for time in times if time > now), default=self._next_full)
+
+    async def one_pass(self) -> None:
+        """Observe, decide, act; whatever goes wrong in one pass is for the next one to mend."""
+        try:
+            full = self.given.clock() >= self._next_full
+            self._mind_clock()
+            await self._observe(full=full)
+            if full:
+                await self._repair()
+            self._decide_and_act()
+            self._view = self.knowledge.view(self.site, self.given.clock())
+            self.herald.cry()
+            self.troubles.pop("pass", None)
+        except (JournalError, OSError) as error:
+            self.troubles["pass"] = str(error)
+            _log.error("this pass could not be finished: %s", error)
+            self._next_full = self.given.clock() + min(RETRY_SECONDS, self.site.settings.pass_seconds)
+
+    async def _observe(self, *, full: bool) -> None:
+        hypervisors = self.given.crew.hypervisors
+        names = set(hypervisors) if full else self._dirty & set(hypervisors)
+        self._dirty -= names
+        looks = [
+            self.watcher.look(hypervisors[name], self.maker.in_creation)
+            for name in sorted(names)
+            if name not in self.given.crew.failed
+        ]
+        await asyncio.gather(*looks)
+
+    async def _repair(self) -> None:
+        """The parts of the periodic pass that events do not lead to."""
+        now = self.given.clock()
+        self._next_full = now + self.site.settings.pass_seconds
+        await self.given.crew.check_health(self.given.calls)
+        await self.warden.check_outputs(self.site.settings)
+        self.roster.save()
+        self.attic.tidy(self.site, now)
+
+    def _mind_clock(self) -> None:
+        jumped = self._jumps.jump()
+        if not jumped:
+            return
+        now = self.given.clock()
+        _log.warning("the clock was set by %+.0f s: machines' times are moved with it", jumped)
+        self.given.journal.note("clock_jumped", f"{jumped:+.0f} s", now=now)
+        for machine in self.roster.alive:
+            self.roster.freshen(shifted(machine, jumped))
+        self.roster.save()
+        self._next_full = now
+
+    def trades(self) -> Trades:
+        """Which machinetypes can be made now, and why not the others."""
+        return self.book.trades(self.site, self.given.clock())
+
+    def situation(self, trades: Trades) -> Situation:
+        """Everything that a decision may look at now."""
+        now = self.given.clock()
+        able = {name: self.site.machinetypes[name] for name in trades.bindings}
+        return self.knowledge.situation(self.site, able, trades.disabled, self.peers.reports(now), now)
+
+    def _decide_and_act(self) -> None:
+        self.ender.machinetypes = self.site.machinetypes
+        self.warden.enforce(self.site.machinetypes, self.draining.shutdown_time(self.site.settings))
+        self.ender.tend()
+        trades = self.trades()
+        self.plan = plan(self.situation(trades), self.given.crew.policies, self.given.random)
+        for start in self.plan.starts:
+            self._start_machine(start, trades)
+        for wish in self.warden.carry_out(self.plan.asks):
+            self.background.start(wish)
+
+    def _start_machine(self, start: Start, trades: Trades) -> None:
+        given, site = self.given, self.site
+        binding = trades.bindings[start.machinetype]
+        machinetype = site.machinetypes[start.machinetype]
+        machine = new_machine(
+            start,
+            machinetype,
+            site.settings,
+            hypervisor=binding.hypervisor.name,
+            factory=given.name,
+            slot=self.roster.free_slot(),
+            now=given.clock(),
+        )
+        self.roster.plan(machine, start.reason)
+        order = Order(
+            machine=machine,
+            machinetype=machinetype,
+            binding=binding,
+            settings=site.settings,
+            host_processors=given.host.capacity(site.settings).processors,
+            service_url=given.service_url(),
+            fetch=given.fetch,
+        )
+        self.maker.in_creation.add(machine.id)
+        self.background.start(self._make(order))
+
+    async def _make(self, order: Order) -> None:
+        try:
+            await self.maker.make(order)
+        finally:
+            self.look_soon(order.binding.hypervisor.name)
+
+    async def _follow_site(self) -> None:
+        """Read the site files again when they change, and pipes when their time has come."""
+        while True:
+            await asyncio.sleep(SITE_LOOKED_AT_SECONDS)
+            await self.refresh_site()
+
+    async def refresh_site(self, *, force: bool = False) -> None:
+        """Look at the site files and pipes now."""
+        read = partial(self.given.source.refresh, self.given.clock(), force=force)
+        try:
+            changed = await self.given.calls(read, deadline=SITE_DEADLINE_SECONDS, what="reading the site files")
+        except PluginError as error:
+            self.troubles["site"] = str(error)
+            _log.error("%s", error)
+            return
+        self.troubles.pop("site", None)
+        if changed:
+            _log.info("the site files or pipes have changed")
+            self.wake()
+
+    def snapshot(self) -> SpaceView:
+        """What other factories are answered from: kept in memory, drawn up anew after each pass."""
+        return self._view
+
+    async def close(self) -> None:
+        """Stop working; machines go on running, and the next start adopts them."""
+        await self.background.close()
+        await self.ender.close()
+        await self.herald.close()
+        self.roster.save()

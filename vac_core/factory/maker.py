@@ -1,0 +1,128 @@
+"""Making one machine: its directory, features and context, and then the machine itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+import attrs
+
+from vac_core.config.schema import MachineType, Settings
+from vac_core.context.features import features
+from vac_core.context.trees import metadata_tree
+from vac_core.factory.binding import Binding
+from vac_core.factory.calls import Calls
+from vac_core.factory.faults import Faults
+from vac_core.factory.features_files import write_features
+from vac_core.factory.guests import write_tree
+from vac_core.factory.roster import Roster
+from vac_core.factory.state_dir import StateDir
+from vac_core.interfaces import ContextRequest, CreateRequest, MachineTypeError, PluginError, Urls
+from vac_core.model import Happening, Machine, Outcome
+
+_log = logging.getLogger(__name__)
+
+CREATION_DEADLINE_SECONDS: Final = 600.0
+METADATA: Final = "metadata"
+JOBOUTPUTS: Final = "joboutputs"
+_MIB: Final = 1048576
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """Everything that the making of one machine needs."""
+
+    machine: Machine
+    machinetype: MachineType
+    binding: Binding
+    settings: Settings
+    host_processors: int
+    service_url: str
+    """Where guests find the factory's HTTP service, with no slash at the end."""
+    fetch: Callable[[str, Settings], bytes]
+
+
+class Maker:
+    """Makes machines in the background; `in_creation` holds the ids of those under way."""
+
+    def __init__(
+        self, state: StateDir, roster: Roster, faults: Faults, calls: Calls, clock: Callable[[], float]
+    ) -> None:
+        self._state = state
+        self._roster = roster
+        self._faults = faults
+        self._calls = calls
+        self._clock = clock
+        self.in_creation: set[str] = set()
+
+    async def make(self, order: Order) -> None:
+        """Make a machine whose intent is journalled, and journal what came of it."""
+        machine = order.machine
+        what = f"creation of {machine.name} ({machine.id})"
+        try:
+            details = await self._calls(partial(self._build, order), deadline=CREATION_DEADLINE_SECONDS, what=what)
+        except PluginError as error:
+            self._failed(order, error)
+        else:
+            self._faults.forgive(order.machinetype.name)
+            self._roster.happen(machine.id, Happening.CREATED, details={**machine.details, **details})
+            _log.info("%s is a %s machine now (%s)", machine.name, machine.machinetype, machine.id)
+        finally:
+            self.in_creation.discard(machine.id)
+
+    def _failed(self, order: Order, error: PluginError) -> None:
+        now = self._clock()
+        if isinstance(error, MachineTypeError):
+            self._faults.disable(order.machinetype, str(error))
+        else:
+            self._faults.hold(order.machinetype, str(error), now)
+        _log.error("%s machine %s could not be made: %s", order.machinetype.name, order.machine.name, error)
+        self._roster.happen(
+            order.machine.id, Happening.CREATION_FAILED, str(error), ended=now, outcome=Outcome(None, str(error))
+        )
+
+    def _build(self, order: Order) -> Mapping[str, str]:
+        machine, hypervisor = order.machine, order.binding.hypervisor
+        directory = self._state.machine(machine.id)
+        directory.mkdir(mode=0o700)
+        (directory / JOBOUTPUTS).mkdir()
+        paths = hypervisor.features_for(machine, directory)
+        own_features = features(
+            machine,
+            order.machinetype,
+            order.settings,
+            host_processors=order.host_processors,
+            host_hs06=order.host_processors * machine.hs06_per_processor,
+            now=machine.created,
+        )
+        write_features(directory, own_features)
+        context = order.binding.contextualiser.context(
+            ContextRequest(
+                machine=machine,
+                machinetype=order.machinetype,
+                settings=order.settings,
+                features=own_features,
+                urls=paths or urls_of(machine, order.service_url),
+                fetch=lambda url: order.fetch(url, order.settings),
+            )
+        )
+        if paths is None:
+            write_tree(directory / METADATA, metadata_tree(context))
+        request = CreateRequest(
+            machine=machine,
+            machinetype=order.machinetype,
+            settings=order.settings,
+            context=context,
+            directory=directory,
+        )
+        return {**context.details, **hypervisor.create(request)}
+
+
+def urls_of(machine: Machine, service_url: str) -> Urls:
+    """Where the HTTP service shows a machine what is its own."""
+    base = f"{service_url}/machines/{machine.token}"
+    return Urls(
+        machinefeatures=f"{base}/machinefeatures", jobfeatures=f"{base}/jobfeatures", joboutputs=f"{base}/joboutputs"
+    )

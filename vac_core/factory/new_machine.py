@@ -1,0 +1,40 @@
+"""From a decision to start a machinetype to the machine as it is journalled."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+from vac_core.config.schema import MachineType, Settings
+from vac_core.decide.values import Start
+from vac_core.model import Machine
+
+_MIB = 1048576
+_TOKEN_OCTETS = 24
+
+
+def new_machine(
+    start: Start, machinetype: MachineType, settings: Settings, *, hypervisor: str, factory: str, slot: int, now: float
+) -> Machine:
+    """A machine with an id and a token that no other has, in its slot of this factory."""
+    return Machine(
+        id=str(uuid.uuid4()),
+        name=slot_name(factory, slot),
+        slot=slot,
+        machinetype=machinetype.name,
+        machine_model=machinetype.machine_model,
+        hypervisor=hypervisor,
+        processors=start.processors,
+        hs06_per_processor=settings.hs06_per_processor or 1.0,
+        memory_bytes=settings.mb_per_processor * _MIB * start.processors,
+        created=now,
+        shutdown_time=start.shutdown_time,
+        fqan=machinetype.accounting_fqan,
+        token=secrets.token_urlsafe(_TOKEN_OCTETS),
+    )
+
+
+def slot_name(factory: str, slot: int) -> str:
+    """The host name of a slot, as Vac 3 makes it: ``wn01.example.org`` and 3 give ``wn01-03.example.org``."""
+    host, dot, domain = factory.partition(".")
+    return f"{host}-{slot:02d}{dot}{domain}"

@@ -1,0 +1,75 @@
+"""The HTTP service for machines beside a factory: who its guests are, and where it can be reached."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from hmac import compare_digest
+
+from vac_core.config.schema import Settings
+from vac_core.factory.guests import Guest
+from vac_core.factory.http import build
+from vac_core.factory.http_listener import Listener, ListenError, listen
+from vac_core.factory.roster import Roster
+from vac_core.factory.state_dir import StateDir
+from vac_core.model import Machine
+
+_log = logging.getLogger(__name__)
+
+ADDRESS = "address"
+"""Detail of a machine in which its hypervisor tells the IP address that it has to itself."""
+
+
+class RosterGuests:
+    """The factory's machines as guests of its HTTP service."""
+
+    def __init__(self, roster: Roster, state: StateDir) -> None:
+        self._roster = roster
+        self._state = state
+
+    def by_address(self, address: str) -> Guest | None:
+        """The machine that has an address to itself."""
+        machine = next((one for one in self._roster.alive if one.details.get(ADDRESS) == address), None)
+        return None if machine is None else self._guest(machine, "")
+
+    def by_token(self, token: str) -> Guest | None:
+        """The machine whose URLs hold a token."""
+        machine = next((one for one in self._roster.alive if compare_digest(one.token.encode(), token.encode())), None)
+        return None if machine is None else self._guest(machine, f"/machines/{machine.token}")
+
+    def _guest(self, machine: Machine, base: str) -> Guest:
+        return Guest(machine_id=machine.id, directory=self._state.machine(machine.id), http_base=base)
+
+
+class Service:
+    """The HTTP service of one factory; without it the factory goes on, and `trouble` says why."""
+
+    def __init__(self) -> None:
+        self._listener: Listener | None = None
+        self._address = ""
+        self.trouble: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is reached, with no slash at the end; empty while it does not listen."""
+        if self._listener is None:
+            return ""
+        address = f"[{self._address}]" if ":" in self._address else self._address
+        return f"http://{address}:{self._listener.port}"
+
+    async def start(self, roster: Roster, state: StateDir, settings: Callable[[], Settings]) -> None:
+        """Listen where the settings say."""
+        now = settings()
+        self._address = now.http_address or socket.getfqdn()
+        application = build(RosterGuests(roster, state), settings)
+        try:
+            self._listener = await listen(application, now.http_address, now.http_port)
+        except ListenError as error:
+            self.trouble = str(error)
+            _log.error("%s", error)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._listener is not None:
+            await self._listener.close()

@@ -1,0 +1,139 @@
+"""Sees that machines end when they must, and that policies' wishes for running machines are carried out."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+import attrs
+
+from vac_core.config.schema import MachineType, Settings
+from vac_core.decide.ends import PAUSED, StopReason, due, requested
+from vac_core.factory.calls import Calls
+from vac_core.factory.ender import Ender
+from vac_core.factory.features_files import update_shutdowntime
+from vac_core.factory.outputs import output_changed, outputs_problem
+from vac_core.factory.roster import Roster
+from vac_core.factory.state_dir import StateDir
+from vac_core.interfaces import CanPause, Hypervisor, PluginError
+from vac_core.model import Machine, MachineState
+from vac_core.situation import Ask, Wish
+
+_log = logging.getLogger(__name__)
+
+_DEADLINE_SECONDS: Final = 60.0
+_OUTPUTS_CODE: Final = 700
+_WISHED: Final = "wished"
+"""Detail of a machine: the latest wish for it that was carried out, so that its pause is known to be meant."""
+_RESUMED: Final = "resumed"
+_PAUSABLE: Final = {Wish.PAUSE: MachineState.RUNNING, Wish.RESUME: MachineState.PAUSED}
+JOBOUTPUTS: Final = "joboutputs"
+
+
+class Warden:
+    """Ends machines past their time, without a heartbeat or over their outputs' limits, and carries out wishes."""
+
+    def __init__(
+        self,
+        state: StateDir,
+        roster: Roster,
+        ender: Ender,
+        hypervisors: Mapping[str, Hypervisor],
+        calls: Calls,
+        clock: Callable[[], float],
+    ) -> None:
+        self._state = state
+        self._roster = roster
+        self._ender = ender
+        self._hypervisors = hypervisors
+        self._calls = calls
+        self._clock = clock
+        self._up_since = clock()
+        # Of machines from before this start it is not known what they were told last: no end equals NaN.
+        self._announced: dict[str, float | None] = {machine.id: math.nan for machine in roster.alive}
+
+    def enforce(self, machinetypes: Mapping[str, MachineType], host_end: float | None) -> None:
+        """Stop every machine that must end now; tell the others when the factory's own end comes before theirs."""
+        for machine in self._roster.alive:
+            machinetype = machinetypes.get(machine.machinetype)
+            self._announce_end(machine, machinetype, host_end)
+            reason = self._reason(machine, machinetype, host_end)
+            if reason is not None:
+                self._ender.stop(machine, reason)
+
+    def _reason(self, machine: Machine, machinetype: MachineType | None, host_end: float | None) -> StopReason | None:
+        if machine.state is MachineState.PAUSED and machine.details.get(_WISHED) != Wish.PAUSE:
+            return PAUSED
+        heartbeat = None
+        if machinetype is not None and machinetype.heartbeat_file is not None:
+            heartbeat = output_changed(self._state.machine(machine.id) / JOBOUTPUTS, machinetype.heartbeat_file)
+        resumed = machine.details.get(_RESUMED)
+        return due(
+            machine,
+            machinetype,
+            self._clock(),
+            service_up_since=max(self._up_since, float(resumed)) if resumed else self._up_since,
+            heartbeat_file_mtime=heartbeat,
+            shutdown_time=host_end,
+        )
+
+    def _announce_end(self, machine: Machine, machinetype: MachineType | None, host_end: float | None) -> None:
+        """Publish a machine's end anew when the factory's own end changes, with no less notice than its grace."""
+        if self._announced.get(machine.id) == host_end or machine.state is MachineState.STOPPING:
+            return
+        self._announced[machine.id] = host_end
+        end = machine.shutdown_time
+        if host_end is not None:
+            grace = 0 if machinetype is None else machinetype.grace_seconds
+            end = min(end, max(host_end, self._clock() + grace))
+        update_shutdowntime(self._state.machine(machine.id), end)
+
+    async def check_outputs(self, settings: Settings) -> None:
+        """Stop machines that leave more outputs than they may; the counting is done in a thread."""
+        for machine in self._roster.alive:
+            if machine.state is MachineState.PLANNED:
+                continue
+            count = partial(outputs_problem, self._state.machine(machine.id) / JOBOUTPUTS, settings)
+            try:
+                problem = await self._calls(count, deadline=_DEADLINE_SECONDS, what=f"counting outputs of {machine.id}")
+            except PluginError as error:
+                problem = str(error)
+            current = self._roster.get(machine.id)
+            if problem is not None and current is not None:
+                self._ender.stop(current, StopReason(f"Job outputs over their limits: {problem}", _OUTPUTS_CODE))
+        alive = {machine.id for machine in self._roster.alive}
+        self._announced = {machine_id: end for machine_id, end in self._announced.items() if machine_id in alive}
+
+    def carry_out(self, asks: Iterable[Ask]) -> Iterator[Coroutine[Any, Any, None]]:
+        """Stop what policies ask to be stopped; what takes longer is returned as work to be done."""
+        for ask in asks:
+            machine = self._roster.get(ask.machine_id)
+            if machine is None:
+                continue
+            if ask.wish is Wish.STOP:
+                self._ender.stop(machine, requested(f"{ask.policy}: {ask.reason}"))
+            elif machine.state is _PAUSABLE[ask.wish]:
+                yield self._pause_or_resume(machine, ask)
+
+    async def _pause_or_resume(self, machine: Machine, ask: Ask) -> None:
+        hypervisor = self._hypervisors.get(machine.hypervisor)
+        if not isinstance(hypervisor, CanPause):
+            _log.warning("%s cannot %s %s: %s", machine.hypervisor, ask.wish, machine.name, ask.reason)
+            return
+        details = {**machine.details, _WISHED: str(ask.wish)}
+        if ask.wish is Wish.RESUME:
+            details[_RESUMED] = str(self._clock())
+        # Written down first: after a crash a wished pause must not look like one that the machine brought on itself.
+        self._roster.freshen(attrs.evolve(machine, details=details))
+        self._roster.save()
+        act = hypervisor.pause if ask.wish is Wish.PAUSE else hypervisor.resume
+        what = f"{ask.wish} of {machine.name} ({machine.id})"
+        try:
+            await self._calls(partial(act, machine.id), deadline=_DEADLINE_SECONDS, what=what)
+        except PluginError as error:
+            _log.error("%s, wished by %s: %s", what, ask.policy, error)
+            return
+        self._ender.look_again(hypervisor.name)

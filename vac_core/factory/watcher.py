@@ -1,0 +1,87 @@
+"""Looking at the hypervisors and bringing the journal up to what they show."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from vac_core.factory.calls import Calls
+from vac_core.factory.ender import Ender
+from vac_core.factory.reconcile import Finding, reconcile
+from vac_core.factory.roster import Roster
+from vac_core.interfaces import Hypervisor, Observed, PluginError
+from vac_core.model import Happening
+
+_log = logging.getLogger(__name__)
+
+LIST_DEADLINE_SECONDS: Final = 30.0
+
+
+class Watcher:
+    """Keeps the roster true to the hypervisors; `troubles` names those that could not be asked."""
+
+    def __init__(
+        self,
+        hypervisors: Mapping[str, Hypervisor],
+        roster: Roster,
+        ender: Ender,
+        calls: Calls,
+        clock: Callable[[], float],
+    ) -> None:
+        self._hypervisors = hypervisors
+        self._roster = roster
+        self._ender = ender
+        self._calls = calls
+        self._clock = clock
+        self.troubles: dict[str, str] = {}
+
+    async def look(self, hypervisor: Hypervisor, in_creation: set[str]) -> None:
+        """List one hypervisor's machines and journal what happened to them."""
+        # What is being made while the list is taken may or may not be on it: of that, this look says nothing.
+        settled = {machine.id for machine in self._roster.unfinished if machine.id not in in_creation}
+        try:
+            listed = await self._calls(
+                hypervisor.list_machines,
+                deadline=LIST_DEADLINE_SECONDS,
+                what=f"hypervisor {hypervisor.name}, asked for its machines,",
+            )
+        except PluginError as error:
+            self._trouble(hypervisor.name, str(error))
+            return
+        self.troubles.pop(hypervisor.name, None)
+        ours = [machine for machine in self._roster.unfinished if machine.hypervisor == hypervisor.name]
+        unsettled = frozenset(machine.id for machine in self._roster.unfinished if machine.id not in settled)
+        reconciliation = reconcile(ours, listed, unsettled | frozenset(in_creation))
+        for finding in reconciliation.findings:
+            self._bring_up_to_date(finding)
+        for stray in reconciliation.strays:
+            self._ender.clear_stray(stray, hypervisor)
+
+    def _bring_up_to_date(self, finding: Finding) -> None:
+        for happening in finding.happenings:
+            if happening is Happening.GONE:
+                self._ender.conclude(finding.machine.id, finding.observed)
+            else:
+                self._roster.happen(finding.machine.id, happening, **self._changes(happening))
+        if finding.observed is not None and finding.observed.running:
+            self._freshen(finding.machine.id, finding.observed)
+
+    def _changes(self, happening: Happening) -> dict[str, Any]:
+        now = self._clock()
+        return {"started": now, "heartbeat": now} if happening is Happening.SEEN_RUNNING else {}
+
+    def _freshen(self, machine_id: str, observed: Observed) -> None:
+        """Keep the newest figures of a running machine in memory; the periodic pass writes them down."""
+        machine = self._roster.get(machine_id)
+        if machine is None:
+            return
+        cpu_seconds = machine.cpu_seconds if observed.cpu_seconds is None else observed.cpu_seconds
+        self._roster.freshen(attrs.evolve(machine, heartbeat=self._clock(), cpu_seconds=cpu_seconds))
+
+    def _trouble(self, name: str, message: str) -> None:
+        if self.troubles.get(name) != message:
+            _log.error("%s", message)
+        self.troubles[name] = message
