@@ -1,0 +1,55 @@
+"""How results look: plain tables on a terminal or in a pipe, and JSON. What guests and peers wrote is made harmless."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_PIPE_WIDTH: Final = 500
+"""Columns where there is no terminal: a line of a table stays one line for grep and awk."""
+
+
+def console() -> Console:
+    """Where results go. Colours only on a terminal, and none with NO_COLOR."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def clean(value: object) -> str:
+    """One line of text with nothing in it that a terminal would obey; a dash for nothing."""
+    if value is None or value == "":
+        return "-"
+    return "".join(character if character.isprintable() else " " for character in str(value))
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
+    """A table without lines; the columns in ``right`` are flush right. `Text` in a row keeps its style."""
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in headings:
+        made.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(one if isinstance(one, Text) else Text(clean(one)) for one in row))
+    return made
+
+
+def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Print a table."""
+    console().print(table(headings, rows, right=right))
+
+
+def say(line: str) -> None:
+    """Print one line."""
+    click.echo(clean(line) if line else "")
+
+
+def show_json(value: Any) -> None:
+    """Print a JSON document."""
+    click.echo(json.dumps(value, indent=2, sort_keys=False, default=str))

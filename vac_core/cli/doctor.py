@@ -1,0 +1,108 @@
+"""``vac doctor``: look at all that a factory needs, and say how to mend what is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from typing import Final
+
+import attrs
+import click
+from rich.text import Text
+
+from vac_core.cli import doctor_host, doctor_peers, doctor_plugins
+from vac_core.cli.asking import ask, own_name
+from vac_core.cli.client import NotRunning
+from vac_core.cli.display import say, show_json, show_table
+from vac_core.cli.findings import Finding, Verdict, ok, problem, warning
+from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.space import factories_of
+from vac_core.interfaces import PluginError
+
+_STYLES: Final = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red"}
+_PEERS_SECONDS: Final = 3.0
+
+
+@click.command(
+    epilog=examples("vac doctor", "vac --config ./site.conf --state-dir ./state doctor", "vac doctor --json")
+)
+@click.option("--json", "-J", "as_json", is_flag=True, help="Print JSON.")
+@pass_invocation
+@click.pass_context
+def doctor(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
+    """Check clock, name, ports, disk, peers, state directory, plugins and machinetypes; say the mend of what is wrong.
+
+    Exits with 1 if there is a problem; warnings alone are no problem. Run it as the factory's user.
+    """
+    findings = list(_findings(invocation))
+    if as_json:
+        show_json([attrs.asdict(one) | {"verdict": str(one.verdict)} for one in findings])
+    else:
+        show_table(("", "WHAT", "FOUND"), [(_mark(one), one.what, one.found) for one in findings])
+        for one in findings:
+            if one.mend:
+                say(f"to mend {one.what}: {one.mend}")
+    ctx.exit(int(any(one.verdict is Verdict.PROBLEM for one in findings)))
+
+
+def _mark(one: Finding) -> Text:
+    return Text(str(one.verdict), style=_STYLES[one.verdict])
+
+
+def _findings(invocation: Invocation) -> Iterator[Finding]:
+    yield from doctor_host.clock()
+    yield from doctor_host.state_directory(invocation.state_dir)
+    yield from doctor_host.socket_path(invocation.state.control_socket)
+    yield from doctor_plugins.loading(invocation.registry)
+    yield from _site_files(invocation)
+    if invocation.loaded.site is not None:
+        yield from _of_site(invocation)
+
+
+def _site_files(invocation: Invocation) -> Iterator[Finding]:
+    what = "site files"
+    for one in invocation.loaded.problems:
+        said = f"{one.place}: {one.what}" if one.place else one.what
+        mend = one.mend or "see 'vac config check'"
+        yield problem(what, said, mend) if one.is_error else warning(what, said, mend)
+    if not invocation.loaded.problems:
+        yield ok(what, ", ".join(str(path) for path in invocation.sources))
+
+
+def _of_site(invocation: Invocation) -> Iterator[Finding]:
+    site = invocation.site
+    running = yield from _running(invocation)
+    yield from doctor_host.name(site.settings)
+    yield from doctor_host.disk(invocation.state_dir, site.settings)
+    yield from doctor_host.ports(site.settings, running=running)
+    yield from doctor_plugins.named_by_site(invocation.registry, site)
+    yield from doctor_plugins.health(invocation.registry, site)
+    yield from doctor_plugins.machinetypes(invocation.registry, site)
+    yield from _space(invocation, running=running)
+
+
+def _running(invocation: Invocation) -> Generator[Finding, None, bool]:
+    """Whether a factory runs here; what it says is wrong with it is told."""
+    try:
+        status = invocation.control.get("/status")
+    except NotRunning:
+        yield ok("factory", "does not run here")
+        return False
+    except Trouble as trouble:
+        yield problem("factory", trouble.format_message(), "look into its log")
+        return False
+    for name, said in sorted((status.get("troubles") or {}).items()):
+        yield problem(f"factory: {name}", str(said), "look into its log")
+    yield ok("factory", f"runs as process {status['pid']}")
+    return True
+
+
+def _space(invocation: Invocation, *, running: bool) -> Iterator[Finding]:
+    settings = invocation.site.settings
+    try:
+        replies = ask(invocation, "factory", timeout=_PEERS_SECONDS)
+    except (Trouble, PluginError) as error:
+        yield problem("peers", str(error), "mend the space's key")
+        return
+    yield from doctor_peers.peers(replies, own_name(settings), settings.vacquery_port, running=running)
+    yield from doctor_peers.clocks(factories_of(replies), time.time())

@@ -1,0 +1,110 @@
+"""The programs ``vac`` and ``vacd``: the global options, and the sub-commands that plugins register."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from vac_core import __version__
+from vac_core.cli.invocation import DEFAULT_STATE_DIR, Invocation, Trouble, examples
+from vac_core.cli.run import run, run_options
+from vac_core.interfaces import PluginError
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def _site_options(function: _F) -> _F:
+    """The options that say which site and which factory is meant."""
+    for option in reversed(
+        (
+            click.option(
+                "--config",
+                "-c",
+                multiple=True,
+                envvar="VAC_CONFIG",
+                type=click.Path(exists=True, path_type=Path),
+                help="Site file, or directory of .conf files; may be given again. "
+                "[env: VAC_CONFIG, parted by ':'; default: /etc/vac.d, /etc/vac.conf, /var/run/vac.conf]",
+            ),
+            click.option(
+                "--state-dir",
+                envvar="VAC_STATE_DIR",
+                default=DEFAULT_STATE_DIR,
+                type=click.Path(file_okay=False, path_type=Path),
+                help=f"The factory's own directory. [env: VAC_STATE_DIR; default: {DEFAULT_STATE_DIR}]",
+            ),
+            click.option("--no-plugin", multiple=True, metavar="NAME", help="Do not load this plugin."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def _invocation(ctx: click.Context) -> Invocation:
+    """The invocation of a context, made from its options when it is first wanted."""
+    if not isinstance(ctx.obj, Invocation):
+        given = {name: ctx.params[name] for name in ("config", "state_dir", "no_plugin") if name in ctx.params}
+        ctx.obj = Invocation(**given)
+    return ctx.obj
+
+
+class InstalledCommands(click.Group):
+    """A group whose sub-commands are those that the installed plugins provide."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return sorted(_invocation(ctx).registry.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of them."""
+        return _invocation(ctx).registry.commands.get(cmd_name)
+
+
+@click.group(
+    cls=InstalledCommands,
+    context_settings=_CONTEXT,
+    epilog=examples("vac machines", "vac why lhcb", "vac --config ./site.conf --state-dir ./state factory run"),
+)
+@_site_options
+@click.version_option(__version__, prog_name="vac")
+@click.pass_context
+def cli(ctx: click.Context, /, **_given: object) -> None:
+    """Look at and steer Vac: factories that make their own machines, each by itself."""
+    _invocation(ctx)
+
+
+@click.command(context_settings=_CONTEXT, epilog=examples("vacd", "vacd --config /etc/vac.d --log-format json"))
+@_site_options
+@run_options
+@click.version_option(__version__, prog_name="vacd")
+@click.pass_context
+def daemon(ctx: click.Context, /, log_format: str, log_level: str, **_given: object) -> None:
+    """Run the factory of this host in the foreground, as a service manager wants it; same as 'vac factory run'."""
+    ctx.exit(run(_invocation(ctx), log_format, log_level))
+
+
+def main() -> None:
+    """Run ``vac``. It exits with 0 where all is well, 1 where a problem was found, 2 where it was called wrongly."""
+    _carry_out(cli, "vac")
+
+
+def vacd() -> None:
+    """Run ``vacd``."""
+    _carry_out(daemon, "vacd")
+
+
+def _carry_out(command: click.Command, name: str) -> None:
+    try:
+        command(prog_name=name)
+    except PluginError as error:
+        Trouble(str(error)).show()
+        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

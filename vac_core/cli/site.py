@@ -1,0 +1,71 @@
+"""``vac config``: the site files, checked, shown, and read again."""
+
+from __future__ import annotations
+
+import click
+
+from vac_core.cli.display import say, show_json
+from vac_core.cli.invocation import Invocation, examples, pass_invocation
+
+_json_option = click.option("--json", "-J", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group("config", epilog=examples("vac config check", "vac config show", "vac config reload"))
+def config() -> None:
+    """Check, show and re-read the site files."""
+
+
+@config.command(epilog=examples("vac config check", "vac --config ./site.conf config check --json"))
+@_json_option
+@pass_invocation
+@click.pass_context
+def check(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
+    """Tell all that is wrong with the site files: where, what and the mend; exits with 1 if there is an error."""
+    problems = invocation.loaded.problems
+    errors = sum(problem.is_error for problem in problems)
+    if as_json:
+        import attrs
+
+        show_json([attrs.asdict(problem) | {"severity": str(problem.severity)} for problem in problems])
+    else:
+        for problem in problems:
+            say(f"{problem.severity}: {problem}")
+        read = ", ".join(str(path) for path in invocation.sources) or "no site file"
+        say(f"{read}: {errors} errors, {len(problems) - errors} warnings")
+    ctx.exit(int(errors > 0))
+
+
+@config.command(epilog=examples("vac config show", "vac config show --json"))
+@_json_option
+@pass_invocation
+@click.pass_context
+def show(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
+    """Show every option as it is in force, defaults among them; secrets are masked."""
+    from vac_core.config import show as showing
+
+    site, problems = invocation.site, invocation.loaded.problems
+    if as_json:
+        show_json(showing.as_json(site, problems))
+    else:
+        click.echo(showing.show(site, problems))
+    ctx.exit(int(any(problem.is_error for problem in problems)))
+
+
+@config.command(epilog=examples("vac config reload"))
+@_json_option
+@pass_invocation
+@click.pass_context
+def reload(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
+    """Have the running factory read its files and pipes now; it does so by itself when they change.
+
+    Exits with 1 where they are broken, so that the factory keeps to what it last read.
+    """
+    answer = invocation.control.post("/reload")
+    if as_json:
+        show_json(answer)
+    else:
+        for problem in answer["problems"]:
+            say(problem)
+        stale = "the files are broken: the factory keeps to what it last read"
+        say(stale if answer["stale"] else "the factory has read its files")
+    ctx.exit(int(answer["stale"]))

@@ -1,0 +1,71 @@
+"""``vac top``: the space, live, from this host's factory and what the others say over VacQuery."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.live import Live
+
+from vac_core.cli.asking import ask, peers_to_ask
+from vac_core.cli.client import Control
+from vac_core.cli.display import console, show_json
+from vac_core.cli.invocation import Invocation, examples, pass_invocation
+from vac_core.cli.space import factories_of, machines_of
+from vac_core.cli.told import told_frames
+from vac_core.cli.top import Frame, render
+from vac_core.factory.state_dir import StateDir
+
+_ASK_SECONDS: Final = 1.0
+
+
+@click.command(
+    epilog=examples("vac top", "vac top --interval 5", "vac top --once", "vac top --also ./other-factory/state")
+)
+@click.option("--interval", type=click.FloatRange(0.1, 3600.0), default=2.0, show_default=True, help="Seconds a frame.")
+@click.option("--once", is_flag=True, help="Draw once and end; so it is too where there is no terminal.")
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="State directory of another factory on this host; may be given again.",
+)
+@click.option("--json", "-J", "as_json", is_flag=True, help="Print the frames once, as JSON.")
+@pass_invocation
+def top(invocation: Invocation, interval: float, once: bool, also: tuple[Path, ...], as_json: bool) -> None:
+    """Watch the space: shares against targets, the slots of each factory, and why what is next is next.
+
+    In SLOTS each processor is a mark: # runs, o starts, = is paused, x stops, - is free.
+    """
+    if as_json:
+        show_json(_frames(invocation, also))
+        return
+    screen = console()
+    if once or not screen.is_terminal:
+        screen.print(render(_frames(invocation, also)))
+        return
+    try:
+        with Live(render(_frames(invocation, also)), console=screen, screen=True, auto_refresh=False) as live:
+            while True:
+                time.sleep(interval)
+                live.update(render(_frames(invocation, also)), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def _frames(invocation: Invocation, also: Iterable[Path]) -> list[Frame]:
+    """A frame for each factory: whole ones of those on this host, and what VacQuery tells of the others."""
+    whole: list[Frame] = [invocation.control.get("/status")]
+    whole += [Control(StateDir(path).control_socket).get("/status") for path in also]
+    known = {frame["factory"] for frame in whole}
+    if invocation.loaded.site is None:
+        return whole
+    names = [peer.name for peer in peers_to_ask(invocation.site.settings) if peer.name not in known]
+    if not names:
+        return whole
+    asked = {kind: ask(invocation, kind, names, timeout=_ASK_SECONDS) for kind in ("factory", "machines")}
+    return whole + told_frames(factories_of(asked["factory"]), machines_of(asked["machines"]))
