@@ -8,7 +8,7 @@ import attrs
 
 from vac_core.config.checking import Understood
 from vac_core.config.pipes import PipeDocument
-from vac_core.config.problems import Problem, Severity
+from vac_core.config.problems import Problem, Severity, public_url
 from vac_core.config.schema import VacuumPipe
 from vac_core.config.sections import Heading, Setting
 from vac_core.config.site_pipes import SitePipe
@@ -38,7 +38,7 @@ def from_pipe(site_pipe: SitePipe, vocabulary: Vocabulary) -> dict[str, Candidat
     document = site_pipe.document or PipeDocument()
     for suffix in document.entries:
         name = f"{site_pipe.pipe.prefix}-{suffix}"
-        heading = Heading(text=f"machinetype {name}", file=site_pipe.pipe.vacuum_pipe_url)
+        heading = Heading(text=f"machinetype {name}", file=public_url(site_pipe.pipe.vacuum_pipe_url))
         published, problems = _published(document, suffix, heading, site_pipe.pipe, vocabulary)
         found[name] = Candidate(
             heading=heading,

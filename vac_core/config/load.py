@@ -83,7 +83,7 @@ def _pipes(reading: Reading, documents: Mapping[str, PipeDocument]) -> tuple[dic
     pipes: dict[str, SitePipe] = {}
     problems: list[Problem] = []
     for heading, section in reading.sections("vacuum_pipe"):
-        pipe, found = site_pipe(heading, section, reading.machinetype_schemas, documents.get(heading.name))
+        pipe, found = site_pipe(heading, section, reading, documents.get(heading.name))
         problems += found
         if pipe is not None:
             pipes[heading.name] = pipe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
@@ -21,6 +22,15 @@ def printable(text: str) -> str:
     """One line of bounded length that is safe to print: what a VO wrote may hold control characters."""
     line = " ".join("".join(one if one.isprintable() else " " for one in text[: 4 * _LONGEST]).split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
+
+
+def public_url(url: str) -> str:
+    """A URL without what may be secret in it: a password, a query, a fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "a URL that cannot be read"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 @attrs.frozen(kw_only=True)

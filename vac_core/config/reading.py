@@ -50,6 +50,11 @@ class Reading:
         given = {name: one for name, one in self._defaults.items() if vocabulary.meaning(name)}
         return understood(attrs.evolve(section, settings={**given, **section.settings}), self.vocabularies)
 
+    def is_secret(self, option: str) -> bool:
+        """Whether an option of machinetypes is never to be shown."""
+        meaning = self.vocabularies["machinetype"].meaning(option)
+        return meaning is not None and meaning.declared.secret
+
     def default_problems(self) -> Iterator[Problem]:
         """Options of [DEFAULT] that no section takes."""
         for name, setting in self._defaults.items():

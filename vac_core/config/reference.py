@@ -18,8 +18,7 @@ _CORE: Final[tuple[tuple[str, type[Any], str], ...]] = (
     (
         "vacuum_pipe PREFIX",
         VacuumPipe,
-        "Machinetypes that a VO publishes; each is named PREFIX-SUFFIX. Any option of a machinetype may stand here "
-        "too, and wins over what the document says.",
+        "Machinetypes PREFIX-SUFFIX that a VO publishes. A machinetype's options here win over the document's.",
     ),
 )
 

@@ -306,7 +306,7 @@ class VacuumPipe:
     prefix: str
     """From the section's heading."""
     machinetype_defaults: Mapping[str, str] = attrs.field(factory=dict)
-    """The machinetype options of the section, as text."""
+    """The machinetype options of the section, as text; secret ones are left out."""
 
     vacuum_pipe_url: str = option(
         "Where the document is.", matching(r"https?://\S+", "a URL that starts with https:// or http://")

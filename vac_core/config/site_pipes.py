@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from vac_core.config.checking import Understood, checked, misread
 from vac_core.config.pipes import PipeDocument
-from vac_core.config.problems import Problem, Severity
+from vac_core.config.problems import Problem, Severity, public_url
+from vac_core.config.reading import Reading
 from vac_core.config.schema import MACHINETYPE_NAME, VacuumPipe
 from vac_core.config.sections import Heading, Setting
 from vac_core.options import options_of
@@ -32,16 +33,16 @@ class SitePipe:
 def site_pipe(
     heading: Heading,
     section: Understood,
-    schemas: Iterable[type[Any]],
+    reading: Reading,
     document: PipeDocument | None,
 ) -> tuple[SitePipe | None, list[Problem]]:
-    """Check one section. ``schemas`` are those whose options may stand in a machinetype."""
+    """Check one section, with the options that may stand in a machinetype."""
     own = options_of(VacuumPipe)
     defaults = {name: setting for name, setting in section.settings.items() if name not in own}
-    texts = {name: setting.value for name, setting in defaults.items()}
+    texts = {name: setting.value for name, setting in defaults.items() if not reading.is_secret(name)}
     found = checked(VacuumPipe, section.settings, heading, prefix=heading.name, machinetype_defaults=texts)
     problems = [*section.problems, *found.problems]
-    problems += [problem for schema in schemas for problem in misread(schema, defaults)]
+    problems += [problem for schema in reading.machinetype_schemas for problem in misread(schema, defaults)]
     if NAME.fullmatch(heading.name) is None:
         what = f"'{heading.name}' cannot begin machinetypes' names"
         problems.append(heading.problem(what, "use lower-case letters, digits and hyphens"))
@@ -52,6 +53,6 @@ def site_pipe(
 
 
 def _left_out(heading: Heading, pipe: VacuumPipe, document: PipeDocument | None) -> Iterable[Problem]:
-    place = attrs.evolve(heading, file=pipe.vacuum_pipe_url, line=None)
+    place = attrs.evolve(heading, file=public_url(pipe.vacuum_pipe_url), line=None)
     for what in document.left_out if document else ():
         yield place.problem(what, "ask the VO to mend its vacuum pipe", Severity.WARNING)

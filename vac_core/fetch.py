@@ -1,0 +1,180 @@
+"""Get a vacuum pipe or a user_data template over HTTP(S), from a server that may be slow, huge, hostile or gone.
+
+One deadline holds for everything, the look-up of the host's name included, and one size limit. It blocks, so it is
+called from worker threads. Certificates are checked against the host's trusted ones and, where the host has them,
+those of the IGTF, which VOs' servers use (HSF-TN-2016-04, section 5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import ssl
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from vac_core import __version__
+from vac_core.config.problems import public_url
+from vac_core.interfaces import PluginError
+
+IGTF_CERTIFICATES: Final = Path("/etc/grid-security/certificates")
+USER_AGENT: Final = f"Vac {__version__}"
+_MOST_REDIRECTS: Final = 5
+_CHUNK: Final = 65536
+_LAST_RESORT_SECONDS: Final = 5.0
+
+
+class FetchError(PluginError):
+    """A URL could not be fetched. The message names it, without any password or query that it holds, and says why."""
+
+
+@attrs.frozen(kw_only=True)
+class Fetched:
+    """What a server gave."""
+
+    url: str
+    """Where it was found in the end."""
+    body: bytes | None = attrs.field(repr=False)
+    """None where it has not been modified since the time or the tag that was given."""
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class _Wish:
+    url: str
+    deadline_seconds: float
+    max_bytes: int
+    etag: str | None
+    last_modified: str | None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of the request; no compression, so that a small answer cannot become a huge one."""
+        condition = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        given = {name: value for name, value in condition.items() if value is not None}
+        return {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **given}
+
+
+def fetch(
+    url: str,
+    *,
+    deadline_seconds: float,
+    max_bytes: int,
+    etag: str | None = None,
+    last_modified: str | None = None,
+) -> Fetched:
+    """Get a URL's content; raises `FetchError` where that cannot be had in time, whole, within ``max_bytes``.
+
+    With ``etag`` or ``last_modified`` of an earlier answer, content that is the same is not sent again.
+    """
+    wish = _Wish(
+        url=url, deadline_seconds=deadline_seconds, max_bytes=max_bytes, etag=etag, last_modified=last_modified
+    )
+    answer: Future[Fetched] = Future()
+    # A name's look-up cannot be broken off: its thread may outlive the deadline, so nobody must have to wait for it.
+    threading.Thread(target=asyncio.run, args=(_settle(wish, answer),), name="vac-fetch", daemon=True).start()
+    try:
+        return answer.result(deadline_seconds + _LAST_RESORT_SECONDS)
+    except TimeoutError:
+        raise _error(url, f"there was no answer within {deadline_seconds:g} s") from None
+
+
+async def _settle(wish: _Wish, answer: Future[Fetched]) -> None:
+    try:
+        async with asyncio.timeout(wish.deadline_seconds):
+            answer.set_result(await _get(wish))
+    except FetchError as error:
+        answer.set_exception(error)
+    except TimeoutError:
+        answer.set_exception(_error(wish.url, f"there was no whole answer within {wish.deadline_seconds:g} s"))
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in this thread is for the one who asked
+        answer.set_exception(_error(wish.url, _reason(error)))
+
+
+async def _get(wish: _Wish) -> Fetched:
+    _check(wish.url)
+    connector = aiohttp.TCPConnector(ssl=_trust(), force_close=True)
+    async with (
+        aiohttp.ClientSession(
+            connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+        ) as session,
+        session.get(wish.url, headers=wish.headers, max_redirects=_MOST_REDIRECTS) as response,
+    ):
+        _keep_safe(wish.url, [one.url for one in response.history] + [response.url])
+        conditional = bool(wish.etag or wish.last_modified)
+        unchanged = response.status == HTTPStatus.NOT_MODIFIED and conditional
+        if response.status != HTTPStatus.OK and not unchanged:
+            raise _error(wish.url, f"the server answered {_status(response.status)}")
+        return Fetched(
+            url=str(response.url),
+            body=None if unchanged else await _body(wish, response),
+            etag=response.headers.get("ETag", wish.etag if unchanged else None),
+            last_modified=response.headers.get("Last-Modified", wish.last_modified if unchanged else None),
+        )
+
+
+async def _body(wish: _Wish, response: aiohttp.ClientResponse) -> bytes:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise _error(wish.url, "the server sent it compressed, though it was asked not to")
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > wish.max_bytes:
+            raise _error(wish.url, f"it is larger than {wish.max_bytes} bytes")
+    return bytes(body)
+
+
+def _check(url: str) -> None:
+    try:
+        parsed = URL(url)
+    except ValueError:
+        raise _error(url, "it is not a URL") from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise _error(url, "a URL must begin with http:// or https:// and a host's name")
+
+
+def _keep_safe(asked: str, way: list[URL]) -> None:
+    """Refuse an answer that was redirected from https to http."""
+    if any(before.scheme == "https" != after.scheme for before, after in itertools.pairwise(way)):
+        raise _error(asked, f"it leads from https to {public_url(str(way[-1]))}")
+
+
+def _trust() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if IGTF_CERTIFICATES.is_dir():
+        context.load_verify_locations(capath=str(IGTF_CERTIFICATES))
+    return context
+
+
+_REASONS: Final[Mapping[type[Exception], str]] = {
+    aiohttp.TooManyRedirects: f"it is redirected more than {_MOST_REDIRECTS} times",
+    aiohttp.InvalidURL: "it is, or leads to, something that is no http:// or https:// URL",
+    aiohttp.ClientPayloadError: "the connection ended before all of it had come",
+    aiohttp.ClientResponseError: "the server's answer is not HTTP",
+}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{error.host} cannot be reached: {error.os_error.strerror or error.os_error}"
+    known = (reason for kind, reason in _REASONS.items() if isinstance(error, kind))
+    return next(known, f"{type(error).__name__}: {error}")
+
+
+def _status(code: int) -> str:
+    return f"{code} {HTTPStatus(code).phrase}" if code in set(HTTPStatus) else str(code)
+
+
+def _error(url: str, why: str) -> FetchError:
+    return FetchError(f"{public_url(url)} cannot be fetched: {why}")
