@@ -1,0 +1,55 @@
+# Each target sets up what it needs in a virtual environment of its own; a second run finds all of it there.
+#   make demo    a whole space of three factories on this computer, for a minute
+#   make test    every check and every test
+#   make bench   the benchmarks' table
+#   make docs    the documentation, in docs/_build
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+
+.PHONY: demo test lint bench docs clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m demo $(DEMO_ARGS)
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev $(VENV)/.demo $(VENV)/.docs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run vac_core/builtin/*.sh; \
+	elif [ "$$CI" = true ]; then echo "shellcheck is not installed, and this is CI" >&2; exit 1; fi
+
+bench: $(VENV)/.demo
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "the documentation is in docs/_build/index.html"
+
+clean:
+	rm -rf $(VENV) docs/_build demo-output build dist
+
+$(VENV)/.venv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vac needs Python 3.11: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.demo: setup.cfg pyproject.toml $(VENV)/.venv
+	$(PIP) -e '.[demo]'
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt setup.cfg pyproject.toml $(VENV)/.venv
+	$(PIP) -r requirements-dev.txt
+	touch $@
+
+$(VENV)/.docs: requirements-docs.txt setup.cfg pyproject.toml $(VENV)/.venv
+	$(PIP) -e . -r requirements-docs.txt
+	touch $@
