@@ -8,7 +8,8 @@ from pathlib import Path
 
 from vac_core.builtin.process_cgroup import Cgroup
 from vac_core.builtin.process_record import Record
-from vac_core.builtin.process_table import Process, processes
+from vac_core.builtin.process_signal import is_held
+from vac_core.builtin.process_table import processes
 from vac_core.interfaces import Observed
 
 
@@ -49,13 +50,9 @@ def _observed(record: Record, table: _Table) -> Observed:
     return Observed(
         machine_id=record.machine_id,
         running=True,
-        paused=_held(supervisor, cgroup),
+        paused=is_held(supervised, supervisor),
         cpu_seconds=table.cpu_seconds(supervised.pid) if used is None else used,
     )
-
-
-def _held(supervisor: Process, cgroup: Cgroup | None) -> bool:
-    return supervisor.stopped if cgroup is None else cgroup.frozen
 
 
 def _ended(record: Record, cgroup: Cgroup | None) -> Observed:

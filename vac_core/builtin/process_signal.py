@@ -5,16 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from vac_core.builtin.process_cgroup import Cgroup
 from vac_core.builtin.process_members import members
 from vac_core.builtin.process_record import Supervised
-from vac_core.builtin.process_table import processes, send
+from vac_core.builtin.process_table import Process, command_line, processes, send
+
+_BEGIN_SECONDS = 0.5
+_HOLD_SECONDS = 2.0
+_MOMENT_SECONDS = 0.001
 
 
 def terminate(supervised: Supervised) -> None:
     """Ask a machine to end: SIGTERM to its process group, which is let go on if it was held still."""
+    if not _begun(supervised):
+        # A signal would be lost on a program that its supervisor has forked and not yet executed.
+        _wait(lambda: _begun(supervised), _BEGIN_SECONDS)
     if supervised.now() is not None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(supervised.pid, signal.SIGTERM)
@@ -22,9 +31,31 @@ def terminate(supervised: Supervised) -> None:
 
 
 def hold(supervised: Supervised, *, held: bool) -> None:
-    """Hold a machine still or let it go on: by its cgroup, or each of its processes by a signal."""
+    """Hold a machine still or let it go on, by its cgroup or by signals to its processes; returns when it is so."""
     if supervised.cgroup is not None:
         Cgroup(Path(supervised.cgroup)).freeze(held)
-        return
-    for one in members(supervised.machine_id, supervised, processes()):
-        send(one, signal.SIGSTOP if held else signal.SIGCONT)
+    else:
+        for one in members(supervised.machine_id, supervised, processes()):
+            send(one, signal.SIGSTOP if held else signal.SIGCONT)
+    _wait(lambda: (now := supervised.now()) is None or is_held(supervised, now) == held, _HOLD_SECONDS)
+
+
+def is_held(supervised: Supervised, supervisor: Process) -> bool:
+    """Whether the machine is held still, given its supervisor as it is now."""
+    return supervisor.stopped if supervised.cgroup is None else Cgroup(Path(supervised.cgroup)).frozen
+
+
+def _begun(supervised: Supervised) -> bool:
+    """Whether its program is executed by now, or its supervisor has ended; past its first second that goes unasked."""
+    supervisor = supervised.now()
+    if supervisor is None or supervisor.age_seconds > 1.0:
+        return True
+    own = command_line(supervised.pid)
+    return any(one.parent == supervised.pid and command_line(one.pid) != own for one in processes())
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
+    """Look again every millisecond: the kernel tells nobody of these changes."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(_MOMENT_SECONDS)

@@ -42,6 +42,11 @@ class Process:
         """Whether a signal holds it still."""
         return self.state == "T"
 
+    @property
+    def age_seconds(self) -> float:
+        """How long ago it started, to a hundredth of a second."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.start_ticks / _TICKS_A_SECOND
+
 
 @cache
 def boot_id() -> str:
@@ -81,6 +86,14 @@ def has_variable(pid: int, variable: str, value: str) -> bool:
     except OSError:
         return False
     return f"{variable}={value}".encode() in environment.split(b"\0")
+
+
+def command_line(pid: int) -> bytes:
+    """What a process executes and its arguments; empty where it has ended."""
+    try:
+        return _read(f"/proc/{pid}/cmdline")
+    except OSError:
+        return b""
 
 
 def kill_all(victims: Iterable[Process], patience_seconds: float) -> None:

@@ -1,4 +1,5 @@
 """What every hypervisor keeps."""
+# ruff: noqa: D102 - the names of the tests say what is kept
 
 from __future__ import annotations
 
