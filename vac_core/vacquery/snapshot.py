@@ -71,7 +71,7 @@ def _machinetype_status(view: SpaceView, one: TypeReport, count: int, sender: Se
         num_before_fizzle=one.num_before_fizzle,
         shutdown_message=message,
         shutdown_time=_whole(one.shutdown_time) if message else None,
-        shutdown_machine=one.shutdown_machine if message else None,
+        shutdown_machine=one.shutdown_machine,
         bytes_per_processor=one.bytes_per_processor,
         fqan=one.fqan,
         max_processors=one.max_processors,

@@ -79,7 +79,7 @@ def read_keys(message: type[Any], document: Mapping[str, Any], now: float) -> di
             continue
         try:
             values[name] = about.kind.read(raw, now)
-        except (ValueError, OverflowError):
+        except ValueError:
             raise MessageError(Refusal.WRONG_VALUE, f"{name} of {message.__name__} is not {about.kind.name}") from None
     return values
 
@@ -96,14 +96,16 @@ def written_keys(message: Any) -> dict[str, Any]:
 
 
 def _number(raw: Any) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
-        raise ValueError
-    return raw
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return min(max(raw, 0), _COUNT_MAX)
+    if isinstance(raw, float) and math.isfinite(raw):
+        return max(raw, 0.0)
+    raise ValueError
 
 
 def _read_count(raw: Any, now: float) -> int:
     del now
-    return int(min(max(_number(raw), 0), _COUNT_MAX))
+    return int(min(_number(raw), _COUNT_MAX))
 
 
 def _read_messages(raw: Any, now: float) -> int:
@@ -112,12 +114,12 @@ def _read_messages(raw: Any, now: float) -> int:
 
 def _read_amount(raw: Any, now: float) -> float:
     del now
-    return float(min(max(_number(raw), 0), _AMOUNT_MAX))
+    return float(min(_number(raw), _AMOUNT_MAX))
 
 
 def _read_moment(raw: Any, now: float) -> int:
     latest = _COUNT_MAX if math.isinf(now) else math.floor(now)
-    return int(min(max(_number(raw), 0), latest))
+    return int(min(_number(raw), latest))
 
 
 def _read_text(raw: Any, now: float) -> str:
