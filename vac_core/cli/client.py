@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -10,7 +11,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
 import attrs
 
 from vac_core.cli.invocation import Trouble
@@ -19,7 +19,6 @@ SOCKET_PATH_MAX: Final = 107
 """Longest path of a Unix socket in octets: struct sockaddr_un holds 108 with the closing NUL, unix(7)."""
 
 _DEADLINE_SECONDS: Final = 15.0
-_ANSWER_MAX: Final = 64 * 1024 * 1024
 
 
 class NotRunning(Trouble):
@@ -50,29 +49,33 @@ class Control:
             status, raw = asyncio.run(self._exchange(method, path, body))
         except TimeoutError:
             raise Trouble(f"the factory at {self.socket} does not answer within {_DEADLINE_SECONDS:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             raise self._unreachable(error) from None
         return _answer(status, raw, path)
 
     async def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+        import aiohttp
+
         connector = aiohttp.UnixConnector(str(self.socket))
         timeout = aiohttp.ClientTimeout(total=_DEADLINE_SECONDS)
-        async with (
-            aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-            session.request(method, f"http://factory{path}", json=body) as response,
-        ):
-            return response.status, await response.content.read(_ANSWER_MAX)
+        try:
+            async with (
+                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+                session.request(method, f"http://factory{path}", json=body) as response,
+            ):
+                return response.status, await response.read()
+        except aiohttp.ClientError as error:
+            raise error if isinstance(error, OSError) else OSError(str(error) or type(error).__name__) from error
 
-    def _unreachable(self, error: Exception) -> Trouble:
-        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-        if isinstance(cause, PermissionError):
+    def _unreachable(self, error: OSError) -> Trouble:
+        if error.errno in {errno.EACCES, errno.EPERM}:
             return Trouble(f"{self.socket}: permission denied: run this as the factory's user, such as with sudo")
-        if isinstance(cause, FileNotFoundError | ConnectionRefusedError):
+        if error.errno in {errno.ENOENT, errno.ECONNREFUSED}:
             return NotRunning(
                 f"no factory runs at {self.socket.parent}: start it with 'vac factory run', "
                 "or name its state directory with --state-dir"
             )
-        return Trouble(f"the factory at {self.socket} cannot be asked: {error}")
+        return Trouble(f"the factory at {self.socket} cannot be asked: {error.strerror or error}")
 
 
 def _answer(status: int, raw: bytes, path: str) -> Any:

@@ -30,8 +30,9 @@ _PEERS_SECONDS: Final = 3.0
 @pass_invocation
 @click.pass_context
 def doctor(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
-    """Check clock, name, ports, disk, peers, state directory, plugins and machinetypes; say the mend of what is wrong.
+    """Look for what is wrong, and say the mend.
 
+    It checks clock, name, ports, disk, peers, state directory, site files, plugins and machinetypes.
     Exits with 1 if there is a problem; warnings alone are no problem. Run it as the factory's user.
     """
     findings = list(_findings(invocation))

@@ -40,7 +40,10 @@ def history(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Show what happened here: machines made and ended, how they ended, and what the factory did and why."""
+    """Show what happened here.
+
+    That is: machines made and ended, how they ended, and what the factory did and why.
+    """
     from vac_core.factory.history import read
     from vac_core.factory.journal import JournalError
 

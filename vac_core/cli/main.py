@@ -65,6 +65,19 @@ class InstalledCommands(click.Group):
         """One of them."""
         return _invocation(ctx).registry.commands.get(cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the sub-command; where there is none of its name, tell of plugins that failed: it may be theirs."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            failed = ", ".join(record.name for record in _invocation(ctx).registry.failed)
+            if failed:
+                said = f"{error.message} (plugins that failed: {failed}; see 'vac plugins')"
+                raise click.UsageError(said, ctx) from None
+            raise
+
 
 @click.group(
     cls=InstalledCommands,

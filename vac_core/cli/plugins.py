@@ -18,9 +18,9 @@ _HEADINGS: Final = ("NAME", "VERSION", "DISTRIBUTION", "STATE", "PROVIDES", "ERR
 @pass_invocation
 @click.pass_context
 def plugins(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
-    """List the installed plugins; exits with 1 if one of them failed.
+    """List the installed plugins.
 
-    Where a factory runs, what failed in it later is shown as well.
+    Exits with 1 if one of them failed. Where a factory runs, what failed in it later is shown as well.
     """
     records = _with_later_failures(
         [record.as_json() for record in invocation.registry.records], _in_factory(invocation)
@@ -36,24 +36,24 @@ def _last(record: dict[str, Any]) -> list[str]:
     return [", ".join(record["provides"]), record["error"]]
 
 
-def _in_factory(invocation: Invocation) -> list[dict[str, Any]]:
-    """The records of the running factory, if one runs that may be asked."""
+def _in_factory(invocation: Invocation) -> dict[str, str]:
+    """What goes wrong in the running factory, by the names of plugins' objects, if one runs that may be asked."""
     try:
-        answer = invocation.control.get("/plugins")
+        status = invocation.control.get("/status")
     except NotRunning:
-        return []
+        return {}
     except Trouble as trouble:
         click.echo(f"vac: without the running factory's view: {trouble.format_message()}", err=True)
-        return []
-    return list(answer["plugins"] if isinstance(answer, dict) else answer)
+        return {}
+    return dict(status["why"]["failures"]) | dict(status.get("troubles") or {})
 
 
-def _with_later_failures(found: list[dict[str, Any]], running: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The plugins as installed, with what failed in the factory since."""
-    later = {record["name"]: record for record in running if record["state"] == "failed"}
-    return [
-        record | {"state": "failed", "error": f"in the factory: {later[record['name']]['error']}"}
-        if record["state"] == "active" and record["name"] in later
-        else record
-        for record in found
-    ]
+def _with_later_failures(found: list[dict[str, Any]], troubles: dict[str, str]) -> list[dict[str, Any]]:
+    """The plugins as installed, with what goes wrong in the factory since."""
+    told = []
+    for record in found:
+        names = [provided.partition(" ")[2] for provided in record["provides"]]
+        later = [f"in the factory, {name}: {troubles[name]}" for name in names if name in troubles]
+        errors = [record["error"], *later] if record["error"] else later
+        told.append(record | {"state": "failed", "error": "; ".join(errors)} if later else record)
+    return told

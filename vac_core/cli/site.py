@@ -43,7 +43,7 @@ def show(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
     """Show every option as it is in force, defaults among them; secrets are masked."""
     from vac_core.config import show as showing
 
-    site, problems = invocation.site, invocation.loaded.problems
+    site, problems = invocation.loaded.site, invocation.loaded.problems
     if as_json:
         show_json(showing.as_json(site, problems))
     else:

@@ -45,9 +45,10 @@ def machines(
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Show each slot of the space: its machine, or how its last one ended.
+    """Show each slot of the space.
 
-    CPU is processor time over elapsed time, over its life and recently; * marks machines past their fizzle_seconds.
+    Each is shown with its machine, or with how its last one ended. CPU is processor time over elapsed time, over its
+    life and recently; * marks machines past their fizzle_seconds.
     FACTORIES limits it to some; '.' is this one. Exits with 1 if one did not answer.
     """
     replies = ask(invocation, "machines", factories, space=space, timeout=timeout)
@@ -72,7 +73,10 @@ def machines(
 def machinetype(
     ctx: click.Context, invocation: Invocation, name: str, space: str | None, timeout: float | None, as_json: bool
 ) -> None:
-    """Show the slots whose latest machine is of one machinetype, and what runs of it in the space."""
+    """Show one machinetype in the space.
+
+    It lists the slots whose latest machine is of it, and sums up what runs.
+    """
     replies = ask(invocation, "machines", space=space, timeout=timeout)
     found = [one for one in machines_of(replies) if one.machinetype == name]
     if as_json:
@@ -97,8 +101,9 @@ def factories(
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Show the space's factories: running and all processors and slots, load, disks, memory, version.
+    """Show the space's factories.
 
+    Each with running and all processors and slots, load, free disks, memory and version.
     FACTORIES limits it to some; '.' is this one. Exits with 1 if one did not answer.
     """
     replies = ask(invocation, "factory", factories, space=space, timeout=timeout)

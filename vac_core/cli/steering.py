@@ -26,9 +26,10 @@ _json_option = click.option("--json", "-J", "as_json", is_flag=True, help="Print
 @_json_option
 @pass_invocation
 def drain(invocation: Invocation, until: float | None, reason: str, as_json: bool) -> None:
-    """Start no more machines, until 'vac undrain'.
+    """Start no more machines.
 
-    Those that run live out their time, or with --until are told through their features to be done by then, and ended.
+    It is so until 'vac undrain'. Those that run live out their time, or with --until are told through their features
+    to be done by then, and are ended.
     """
     if until is not None and until <= time.time():
         raise click.BadParameter(f"{shown_moment(until)} is past", param_hint="--until")
@@ -58,9 +59,10 @@ def undrain(invocation: Invocation, as_json: bool) -> None:
 @_json_option
 @pass_invocation
 def stop(invocation: Invocation, machine: str, reason: str, as_json: bool) -> None:
-    """Stop one machine of this factory, by its id or its slot's host name.
+    """Stop one machine of this factory.
 
-    It is asked to end first, and destroyed after its machinetype's grace_seconds.
+    MACHINE is its id or its slot's host name. It is asked to end first, and destroyed after its machinetype's
+    grace_seconds.
     """
     answer = invocation.control.post("/stop", {"machine": machine, "reason": reason})
     if as_json:

@@ -37,8 +37,9 @@ _ASK_SECONDS: Final = 1.0
 @click.option("--json", "-J", "as_json", is_flag=True, help="Print the frames once, as JSON.")
 @pass_invocation
 def top(invocation: Invocation, interval: float, once: bool, also: tuple[Path, ...], as_json: bool) -> None:
-    """Watch the space: shares against targets, the slots of each factory, and why what is next is next.
+    """Watch the space.
 
+    It draws shares against targets, the slots of each factory, and why what is next is next.
     In SLOTS each processor is a mark: # runs, o starts, = is paused, x stops, - is free.
     """
     if as_json:

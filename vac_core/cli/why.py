@@ -26,7 +26,10 @@ _STATES: Final = {
 @click.option("--json", "-J", "as_json", is_flag=True, help="Print JSON.")
 @pass_invocation
 def why(invocation: Invocation, machinetype: str | None, as_json: bool) -> None:
-    """Say why one machinetype is next and why the others wait, and until when."""
+    """Say why what is next is next.
+
+    And why the other machinetypes wait, and until when.
+    """
     document = invocation.control.get("/why")
     standing = None if machinetype is None else _standing(document, machinetype)
     if as_json:
