@@ -18,8 +18,6 @@ from vac_core.testing import context_request, home, machine, machinetype, settin
 
 URLS = Urls(machinefeatures="http://h/m", jobfeatures="http://h/j", joboutputs="http://h/o")
 TEMPLATE = b"# ##user_data_manager_hostname## ##user_data_option_queue##\ncurl ##user_data_joboutputs_url##\n"
-    b"#!/bin/sh\n# ##user_data_manager_hostname## ##user_data_option_queue##\ncurl ##user_data_joboutputs_url##\n"
-)
 
 
 @pytest.fixture
