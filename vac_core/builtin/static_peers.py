@@ -142,7 +142,7 @@ class StaticPeers(PeerFinder):
         except PluginError as error:
             trouble = str(error)
             if trouble != self._trouble:
-                _log.error("%s", trouble)  # noqa: TRY400 - the message says it all
+                _log.error("%s", trouble)
         self._trouble = trouble
 
     def _forget_all_but(self, names: set[str]) -> None:

@@ -36,7 +36,7 @@ def listening(address: str, port: int) -> socket.socket:
         if address:
             return _bound(address, port)
         try:
-            return _bound("::", port)
+            return _bound("::", port, ipv4_too=True)
         except OSError as error:
             if error.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
                 raise
@@ -60,13 +60,13 @@ def _family(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def _bound(address: str, port: int) -> socket.socket:
+def _bound(address: str, port: int, *, ipv4_too: bool = False) -> socket.socket:
     family = _family(address)
     one = socket.socket(family, socket.SOCK_DGRAM)
     try:
         one.setblocking(False)
         if family is socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address != "::" or port == 0))
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not ipv4_too))
         _enlarge(one)
         one.bind((address, port))
     except OSError:
