@@ -14,6 +14,13 @@ pytest.register_assert_rewrite("vac_core.testing.contracts")
 
 from vac_core.testing.clock import VirtualClock  # noqa: E402 - the contracts' assertions are rewritten first
 from vac_core.testing.contextualiser import FakeContextualiser  # noqa: E402
+from vac_core.testing.contracts import (  # noqa: E402
+    ContextualiserContract,
+    HypervisorContract,
+    ObserverContract,
+    PeerFinderContract,
+    PolicyContract,
+)
 from vac_core.testing.host import FakeHost, Life  # noqa: E402
 from vac_core.testing.hypervisor import FakeHypervisor  # noqa: E402
 from vac_core.testing.loop import VirtualTimeLoop, run_virtual  # noqa: E402
@@ -36,6 +43,7 @@ from vac_core.testing.policy import FakePolicy  # noqa: E402
 
 __all__ = [
     "NOW",
+    "ContextualiserContract",
     "FakeContextualiser",
     "FakeHost",
     "FakeHypervisor",
@@ -43,7 +51,11 @@ __all__ = [
     "FakePeerFinder",
     "FakePolicy",
     "FakeSpace",
+    "HypervisorContract",
     "Life",
+    "ObserverContract",
+    "PeerFinderContract",
+    "PolicyContract",
     "VirtualClock",
     "VirtualTimeLoop",
     "context",

@@ -57,9 +57,9 @@ def machine(slot: int = 0, **changes: Any) -> Machine:
     return Machine(**{**made, **changes})
 
 
-def situation(machinetypes: Iterable[MachineType] = (), **changes: Any) -> Situation:
-    """An idle factory of 8 processors and the machinetypes given, or ``lhcb`` alone; nothing runs in the space."""
-    known = {one.name: one for one in machinetypes} or {"lhcb": machinetype()}
+def situation(machinetypes: Iterable[MachineType] | None = None, **changes: Any) -> Situation:
+    """An idle factory of 8 processors with the machinetypes given, else ``lhcb`` alone; nothing runs in the space."""
+    known = {one.name: one for one in ([machinetype()] if machinetypes is None else machinetypes)}
     made: dict[str, Any] = {
         "now": NOW,
         "factory": FACTORY,

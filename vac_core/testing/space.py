@@ -111,7 +111,7 @@ class VirtualFactory:
         space = self._space
         finder = space.peers.finder()
         self.registry = self._with_fakes(load_plugins(), finder)
-        crew, _ = muster(self.registry, self.source.site.settings)
+        crew = muster(self.registry, self.source.site.settings)
         calls = ThreadCalls()
         home = Home(
             state_dir=self.state.path,
