@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 START_DEADLINE_SECONDS: Final = 60.0
 HEALTH_DEADLINE_SECONDS: Final = 30.0
 
+_POLICIES: Final = "[settings] policies"
+
 N = TypeVar("N", bound=Named)
 
 
@@ -35,6 +37,8 @@ class Crew:
     observers: list[Observer]
     failed: dict[str, str] = attrs.field(factory=dict)
     """Objects that could not be started, each with its reason; they stay unused until the next start."""
+    missing: tuple[str, ...] = ()
+    """A line for each name in the site files that no plugin provides."""
     unhealthy: dict[str, str] = attrs.field(factory=dict)
     """Objects that say that they cannot work now, each with what they found and the mend."""
 
@@ -43,12 +47,18 @@ class Crew:
         """Why an object cannot be used now, by name."""
         return {**self.unhealthy, **self.failed}
 
+    @property
+    def unjudged(self) -> str:
+        """Why no machinetype may start: a policy that the site wants is not there. Empty where all are."""
+        absent = [line for line in self.missing if line.startswith(_POLICIES)]
+        absent += [f"policy {one.name}: {self.failed[one.name]}" for one in self.policies if one.name in self.failed]
+        return "; ".join(absent)
+
     async def start(self, home: Home, state: StateDir, registry: Registry, calls: Calls) -> None:
         """Start every object in a thread; those that fail are left out, with the reason in `failed`."""
         for kind, objects in self._by_kind().items():
             for one in objects:
                 await self._start_one(kind, one, home, state, registry, calls)
-        self.policies = self._started(self.policies)
         self.peer_finders = self._started(self.peer_finders)
         self.observers = self._started(self.observers)
 
@@ -67,7 +77,7 @@ class Crew:
         try:
             own = attrs.evolve(
                 plugin_home(state, kind, one.name, home),
-                options=partial(options_of_plugin, home, registry.owner(kind, one.name)),
+                options=partial(options_of_plugin, home, registry.owners.get((kind, one.name), one.name)),
             )
             await calls(partial(one.start, own), deadline=START_DEADLINE_SECONDS, what=f"starting {kind} {one.name}")
         except (PluginError, OSError) as error:
@@ -114,23 +124,25 @@ def options_of_plugin(home: Home, plugin: str) -> object:
     return home.options().get(plugin)
 
 
-def muster(registry: Registry, settings: Settings) -> tuple[Crew, list[str]]:
-    """Pick what the site names; return the crew and a line for each name that no plugin provides."""
+def muster(registry: Registry, settings: Settings) -> Crew:
+    """Pick what the site names."""
     missing: list[str] = []
 
     def pick(kind: str, names: Iterable[str], offered: Mapping[str, N]) -> list[N]:
         missing.extend(
-            f"[settings] {kind}: no plugin provides '{name}' (there are: {', '.join(sorted(offered)) or 'none'})"
+            f"{kind}: no plugin provides '{name}' (there are: {', '.join(sorted(offered)) or 'none'})"
             for name in names
             if name not in offered
         )
         return [offered[name] for name in names if name in offered]
 
-    crew = Crew(
+    policies = pick(_POLICIES, settings.policies, registry.policies)
+    peer_finders = pick("[settings] peer_finders", settings.peer_finders, registry.peer_finders)
+    return Crew(
         hypervisors=registry.hypervisors,
         contextualisers=registry.contextualisers,
-        policies=pick("policies", settings.policies, registry.policies),
-        peer_finders=pick("peer_finders", settings.peer_finders, registry.peer_finders),
+        policies=policies,
+        peer_finders=peer_finders,
         observers=list(registry.observers.values()),
+        missing=tuple(missing),
     )
-    return crew, missing

@@ -84,7 +84,7 @@ def _open_site(launch: Launch, state: StateDir, registry: Registry) -> SiteFiles
 async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: Registry) -> None:
     started = time.time()
     calls, service = ThreadCalls(), Service()
-    crew, missing = muster(registry, source.site.settings)
+    crew = muster(registry, source.site.settings)
     host = LinuxHost(state.path)
     name = source.site.settings.factory_name or host.name()
     home = _home(name, state, source)
@@ -104,9 +104,8 @@ async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: 
             service_url=lambda: service.url,
         )
     )
-    for line in missing:
+    for line in crew.missing:
         _log.error("%s", line)
-        factory.troubles[line] = line
     await service.start(factory.roster, state, lambda: source.site.settings)
     if service.trouble:
         factory.troubles["http service"] = service.trouble

@@ -60,7 +60,6 @@ class Ender:
         deadline = self._clock() + grace
         details = {**machine.details, _STOP: reason.text, _STOP_CODE: str(reason.code or "")}
         self._roster.happen(machine.id, Happening.STOP, reason.text, stop_deadline=deadline, details=details)
-        _log.info("stopping %s (%s): %s", machine.name, machine.machinetype, reason.text)
         if grace:
             self._start(machine.id, self._request_stop(machine, deadline))
 
@@ -98,7 +97,6 @@ class Ender:
             outcome=outcome,
             cpu_seconds=machine.cpu_seconds if cpu_seconds is None else cpu_seconds,
         )
-        _log.info("%s (%s) ended: %s", ended.name, ended.machinetype, outcome)
         self.tend_one(ended)
 
     def tend(self) -> None:

@@ -68,7 +68,6 @@ class Maker:
         else:
             self._faults.forgive(order.machinetype.name)
             self._roster.happen(machine.id, Happening.CREATED, details={**machine.details, **details})
-            _log.info("%s is a %s machine now (%s)", machine.name, machine.machinetype, machine.id)
         finally:
             self.in_creation.discard(machine.id)
 

@@ -87,6 +87,7 @@ def troubles(factory: Factory) -> Mapping[str, str]:
     """Whatever goes wrong at present, by what it befell."""
     background = {} if factory.background.trouble is None else {"background": factory.background.trouble}
     return {
+        **{line.partition(":")[0]: line for line in factory.given.crew.missing},
         **factory.given.crew.unusable,
         **factory.watcher.troubles,
         **factory.ender.troubles,

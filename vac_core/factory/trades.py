@@ -36,6 +36,8 @@ class TradeBook:
     def trades(self, site: Site, now: float) -> Trades:
         """What can be made now."""
         self._bind_all(site)
+        if self._crew.unjudged:
+            return Trades({}, dict.fromkeys(site.machinetypes, self._crew.unjudged) | dict(site.disabled))
         disabled = {**self._unbound, **site.disabled}
         for machinetype in site.machinetypes.values():
             hold = self._faults.holds(machinetype, now)

@@ -120,7 +120,7 @@ class Warden:
 
     async def _pause_or_resume(self, machine: Machine, ask: Ask) -> None:
         hypervisor = self._hypervisors.get(machine.hypervisor)
-        if not isinstance(hypervisor, CanPause):
+        if hypervisor is None or not isinstance(hypervisor, CanPause):
             _log.warning("%s cannot %s %s: %s", machine.hypervisor, ask.wish, machine.name, ask.reason)
             return
         details = {**machine.details, _WISHED: str(ask.wish)}
