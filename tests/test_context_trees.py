@@ -128,7 +128,7 @@ def test_no_path_climbs(path):
     assert parts is None or not any("/" in part or "\0" in part for part in parts)
 
 
-@pytest.mark.parametrize("path", ["/latest/../x", "..", "/./x", "/a\0b"])
+@pytest.mark.parametrize("path", ["/latest/../x", "..", "/./x", "/a\0b", "/a\n", "/\udcff"])
 def test_paths_that_climb_are_none(path):
     assert segments(path) is None
 

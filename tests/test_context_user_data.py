@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from typing import ClassVar
 
 import attrs
 import pytest
@@ -15,9 +16,21 @@ from vac_core.builtin.user_data import UserData, public_keys, vac_contextualiser
 from vac_core.fetch import fetch
 from vac_core.interfaces import MachineTypeError, PluginError, Urls
 from vac_core.testing import context_request, home, machine, machinetype, settings
+from vac_core.testing.contracts import ContextualiserContract
 
 URLS = Urls(machinefeatures="http://h/m", jobfeatures="http://h/j", joboutputs="http://h/o")
 TEMPLATE = b"# ##user_data_manager_hostname## ##user_data_option_queue##\ncurl ##user_data_joboutputs_url##\n"
+
+
+class TestUserDataContract(ContextualiserContract):
+    served: ClassVar = {"https://vo.example.org/ud": TEMPLATE}
+
+    @pytest.fixture
+    def contextualiser(self):
+        return UserData()
+
+    def machinetype(self):
+        return machinetype(user_data="https://vo.example.org/ud")
 
 
 @pytest.fixture

@@ -108,6 +108,10 @@ async def test_a_machine_sees_its_own_metadata_alone(service):
         "/machines/second-token/joboutputs/",
         "/machines/",
         "/machines/none/latest/user-data",
+        "/machines/%ff%fe/latest/user-data",
+        "/machines/%00/latest/user-data",
+        "/latest/%ff",
+        "/joboutputs/%ff",
         "/../second/joboutputs/x",
         "/joboutputs/../machinefeatures/total_cpu",
         "/joboutputs/%2e%2e/machinefeatures/total_cpu",
@@ -126,6 +130,15 @@ async def test_nothing_else_can_be_reached(service, guests, path):
     (guests.first.directory / "uploads" / "x").touch()
     (guests.first.directory / "joboutputs" / ".hidden").touch()
     assert (await got(service, path))[0] == 404
+
+
+@pytest.mark.parametrize("path", [b"/machines/\xff\xfe/latest", b"/machinefeatures/\xff", b"/\xff"])
+async def test_octets_that_are_no_text_find_nothing(service, path):
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port, local_addr=(HERE, 0))
+    writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    assert (await reader.readline()).split()[1] in {b"400", b"404"}
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_stranger_finds_nothing(service):

@@ -29,9 +29,12 @@ _VERSIONED: Final = frozenset({"openstack", "ec2"})
 
 
 def segments(path: str) -> tuple[str, ...] | None:
-    """The parts of an URL's path, doubled and trailing slashes folded; None if it holds ``.`` or ``..``."""
+    """The parts of an URL's path, doubled and trailing slashes folded.
+
+    None if one is ``.`` or ``..``, or holds what cannot be printed, such as octets that are no text.
+    """
     parts = tuple(part for part in path.split("/") if part)
-    return None if any(part in {".", ".."} or "\0" in part for part in parts) else parts
+    return None if any(part in {".", ".."} or not part.isprintable() for part in parts) else parts
 
 
 def canonical(parts: tuple[str, ...]) -> tuple[str, ...]:
