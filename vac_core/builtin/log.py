@@ -31,9 +31,9 @@ class EventLog(Observer):
 def line(event: Event) -> str:
     """One event as a line for people, without its time."""
     subject = f"machine {event.machine.name} ({event.machine.machinetype})" if event.machine else "factory"
-    reason = f": {event.reason}" if event.reason else ""
-    outcome = f" [{event.machine.outcome}]" if event.machine and event.machine.outcome else ""
-    return f"{subject} {event.what}{outcome}{reason}"
+    outcome = str(event.machine.outcome or "") if event.machine else ""
+    said = dict.fromkeys(text for text in (outcome, event.reason) if text)
+    return f"{subject} {event.what}{': ' if said else ''}{'; '.join(said)}"
 
 
 def fields(event: Event) -> dict[str, Any]:

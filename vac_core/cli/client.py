@@ -50,7 +50,7 @@ class Control:
         except TimeoutError:
             raise Trouble(f"the factory at {self.socket} does not answer within {_DEADLINE_SECONDS:g} s") from None
         except OSError as error:
-            raise self._unreachable(error) from None
+            raise unreachable(self.socket, error) from None
         return _answer(status, raw, path)
 
     async def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
@@ -67,15 +67,17 @@ class Control:
         except aiohttp.ClientError as error:
             raise error if isinstance(error, OSError) else OSError(str(error) or type(error).__name__) from error
 
-    def _unreachable(self, error: OSError) -> Trouble:
-        if error.errno in {errno.EACCES, errno.EPERM}:
-            return Trouble(f"{self.socket}: permission denied: run this as the factory's user, such as with sudo")
-        if error.errno in {errno.ENOENT, errno.ECONNREFUSED}:
-            return NotRunning(
-                f"no factory runs at {self.socket.parent}: start it with 'vac factory run', "
-                "or name its state directory with --state-dir"
-            )
-        return Trouble(f"the factory at {self.socket} cannot be asked: {error.strerror or error}")
+
+def unreachable(socket: Path, error: OSError) -> Trouble:
+    """Why nobody could be asked on a socket, and the mend."""
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return Trouble(f"{socket}: permission denied: run this as the factory's user, such as with sudo")
+    if error.errno in {errno.ENOENT, errno.ECONNREFUSED}:
+        return NotRunning(
+            f"no factory runs at {socket.parent}: start it with 'vac factory run', "
+            "or name its state directory with --state-dir"
+        )
+    return Trouble(f"the factory at {socket} cannot be asked: {error.strerror or error}")
 
 
 def _answer(status: int, raw: bytes, path: str) -> Any:

@@ -70,5 +70,5 @@ def _rows(events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
             machine.get("name"),
             machine.get("machinetype"),
             machine.get("outcome"),
-            event["reason"],
+            event["reason"] if event["reason"] != machine.get("outcome") else "",
         )

@@ -93,8 +93,8 @@ def machinetype_line(machines: Iterable[MachineStatus], machinetype: str) -> str
 def _past_fizzle(one: MachineStatus, fizzle_seconds: dict[str, int], now: float) -> str:
     limit = fizzle_seconds.get(one.machinetype or "")
     if limit is None or one.state != "Running" or one.started_time is None:
-        return ""
-    return "*" if now - one.started_time > limit else ""
+        return " "
+    return "*" if now - one.started_time > limit else " "
 
 
 def _age(one: MachineStatus, now: float) -> str:

@@ -205,7 +205,13 @@ def reason(document: Mapping[str, Any], now: float) -> str:
     if ranked:
         because = "; ".join(one["reason"] for one in (ranked[0]["reasons"] or ranked[0]["ranks"])[:2])
         return f"{ranked[0]['machinetype']} is first{f': {because}' if because else ''}"
-    held = [one for one in document["machinetypes"] if one["reasons"]]
-    untils = [one["until"] for standing in held for one in standing["reasons"] if one.get("until") is not None]
-    soonest = f"; the first in {shown_span(min(untils) - now)}" if untils else ""
-    return f"no machinetype may be started{soonest}" if document["machinetypes"] else "there is no machinetype"
+    held = [
+        (one["until"], name["machinetype"], one["reason"])
+        for name in document["machinetypes"]
+        for one in name["reasons"]
+    ]
+    if not held:
+        return "there is no machinetype"
+    until, machinetype, because = min(held, key=lambda one: (one[0] is None, one[0]))
+    when = "" if until is None else f" for {shown_span(until - now)}"
+    return f"none of {len(document['machinetypes'])} machinetypes may be started: {machinetype}{when}: {because}"
