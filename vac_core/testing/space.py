@@ -14,6 +14,7 @@ Hours pass in milliseconds, and the same lives give the same run each time::
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -26,7 +27,7 @@ from vac_core.config.schema import MachineType, Settings, Site
 from vac_core.factory.calls import ThreadCalls
 from vac_core.factory.crew import muster
 from vac_core.factory.factory import Factory
-from vac_core.factory.journal import Journal
+from vac_core.factory.journal import Journal, JournalError
 from vac_core.factory.site_source import FixedSite
 from vac_core.factory.state_dir import StateDir
 from vac_core.factory.surroundings import Surroundings
@@ -105,7 +106,7 @@ class VirtualFactory:
         """Its machines that hold a slot."""
         return self.daemon.roster.alive
 
-    async def start(self) -> None:
+    async def start(self, open_journal: Callable[[Path], Journal] = Journal) -> None:
         """Start the daemon."""
         self.state.prepare()
         space = self._space
@@ -126,7 +127,7 @@ class VirtualFactory:
             Surroundings(
                 name=self.name,
                 state=self.state,
-                journal=Journal(self.state.journal),
+                journal=open_journal(self.state.journal),
                 source=self.source,
                 crew=crew,
                 host=self.figures,
@@ -160,7 +161,8 @@ class VirtualFactory:
             await asyncio.gather(self._work, return_exceptions=True)
         for finder in daemon.given.crew.peer_finders:
             await finder.close()
-        await daemon.close()
+        with contextlib.suppress(JournalError):  # a test may have taken the journal away
+            await daemon.close()
         daemon.given.journal.close()
         self._daemon = None
 
