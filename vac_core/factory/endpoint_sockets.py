@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import ipaddress
 import socket
 from typing import Final
@@ -23,6 +24,7 @@ _MENDS: Final = {
 }
 
 
+@functools.lru_cache(maxsize=4096)
 def plain_address(address: str) -> str:
     """An address as a peer is known by it: with no scope, and IPv4 as IPv4 where a socket serves both."""
     one = ipaddress.ip_address(address.partition("%")[0])

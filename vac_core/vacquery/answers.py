@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from vac_core.interfaces import SpaceView
-from vac_core.vacquery.messages import MAX_OCTETS, MessageError, Query, QueryKind, Refusal, Status, closed, head
+from vac_core.vacquery.messages import MAX_OCTETS, MessageError, Query, QueryKind, Refusal, Status, head, tail
 from vac_core.vacquery.snapshot import (
     Sender,
     factory_status,
@@ -55,7 +55,8 @@ class Answers:
         asked = query.kind, bool(query.no_status)
         if asked not in self._heads:
             self._heads[asked] = self._made(query, view, now)
-        return [closed(one, query.cookie) for one in self._heads[asked]]
+        end = tail(query.cookie)
+        return [one + end for one in self._heads[asked]]
 
     def _made(self, query: Query, view: SpaceView, now: float) -> list[bytes]:
         sender = Sender(space=self.space, now=now)

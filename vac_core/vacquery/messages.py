@@ -40,11 +40,11 @@ __all__ = [
     "Refusal",
     "Status",
     "StatusChanged",
-    "closed",
     "decode",
     "encode",
     "head",
     "program_version",
+    "tail",
 ]
 
 Message = Query | FromFactory
@@ -111,12 +111,12 @@ def encode(message: Message, room: int = MAX_OCTETS) -> bytes:
 
     Raises `MessageError` if it cannot be made to fit.
     """
-    return closed(head(message, room), message.cookie)
+    return head(message, room) + tail(message.cookie)
 
 
 def head(message: Message, room: int = MAX_OCTETS) -> bytes:
     """A message up to its cookie, short enough for any cookie: what the answers to many queries share."""
-    room = min(room, MAX_OCTETS) - len(closed(b"", "")) - COOKIE_ROOM
+    room = min(room, MAX_OCTETS) - len(tail("")) - COOKIE_ROOM
     raw = _head(message)
     for name, least in _SHORTENED:
         if len(raw) <= room:
@@ -131,12 +131,12 @@ def head(message: Message, room: int = MAX_OCTETS) -> bytes:
     return raw
 
 
-def closed(head_of_message: bytes, cookie: str) -> bytes:
-    """The whole message, with its cookie. Raises `MessageError` for a cookie that leaves no room."""
+def tail(cookie: str) -> bytes:
+    """The end of a message, with its cookie. Raises `MessageError` for a cookie that leaves no room."""
     shown = json.dumps(cookie).encode("ascii")
     if len(shown) > COOKIE_ROOM + 2:
         raise MessageError(Refusal.TOO_LONG_TO_SEND, f"the cookie takes {len(shown)} octets")
-    return b'%b"cookie":%b}' % (head_of_message, shown)
+    return b'"cookie":%b}' % shown
 
 
 def _head(message: Message) -> bytes:

@@ -126,7 +126,8 @@ def _read_text(raw: Any, now: float) -> str:
     del now
     if not isinstance(raw, str):
         raise ValueError  # noqa: TRY004 - the reader of the message turns it into a refusal
-    return "".join(character for character in raw[:_TEXT_MAX] if character.isprintable())
+    text = raw[:_TEXT_MAX]
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[Any, float], str]:
