@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vac_core.builtin.process_record import MARKER, Supervised
-from vac_core.builtin.process_table import Process, has_variable
+from vac_core.builtin.process_record import Supervised, marker
+from vac_core.builtin.process_table import Process, environment
 
 
 def members(machine_id: str, supervised: Supervised | None, table: Iterable[Process]) -> list[Process]:
@@ -16,11 +16,12 @@ def members(machine_id: str, supervised: Supervised | None, table: Iterable[Proc
     """
     since = 0 if supervised is None else supervised.start_ticks
     recent = [one for one in table if one.start_ticks >= since and one.alive]
+    own_marker = marker(machine_id)
     own_session = _session(supervised, recent)
     found = {
         one.pid: one
         for one in recent
-        if (own_session is not None and one.session == own_session) or has_variable(one.pid, MARKER, machine_id)
+        if (own_session is not None and one.session == own_session) or own_marker in environment(one.pid)
     }
     grown = True
     while grown:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from vac_core.builtin.process_table import Process, boot_id, has_variable, process
+from vac_core.builtin.process_table import Process, boot_id, environment, process
 
 MARKER = "VAC_MACHINE_ID"
 """The variable that tells a machine's processes from all others."""
@@ -18,6 +18,11 @@ _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 _ENDING = re.compile(r"status (\d{1,3})\n(.*)\nend\n", re.DOTALL)
 _ENDING_MAX = 4096
 _TIME = re.compile(r"(\d+)m(\d+[.,]\d+)s")
+
+
+def marker(machine_id: str) -> bytes:
+    """What stands in the environment of a machine's processes."""
+    return f"{MARKER}={machine_id}".encode()
 
 
 @attrs.frozen(kw_only=True)
@@ -38,7 +43,8 @@ class Supervised:
         found = process(self.pid)
         if found is None or not found.alive or found.start_ticks != self.start_ticks:
             return None
-        return found if has_variable(self.pid, MARKER, self.machine_id) else None
+        variables = environment(self.pid)
+        return found if not variables or marker(self.machine_id) in variables else None
 
 
 @attrs.frozen

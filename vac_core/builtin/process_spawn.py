@@ -92,6 +92,7 @@ def _spawn(record: Record, what: Launch, go: int) -> int:
                 (os.POSIX_SPAWN_DUP2, go, 0),
                 (os.POSIX_SPAWN_DUP2, log, 1),
                 (os.POSIX_SPAWN_DUP2, log, 2),
+                *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable()),
             ],
             setsid=True,
             setsigmask=(),
@@ -99,6 +100,16 @@ def _spawn(record: Record, what: Launch, go: int) -> int:
         )
     finally:
         os.close(log)
+
+
+def _inheritable() -> list[int]:
+    """Open files that the factory was itself started with, and that are none of a machine's business."""
+    found = []
+    for fd in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - names are all that is wanted
+        with contextlib.suppress(OSError):
+            if fd > 2 and os.get_inheritable(fd):
+                found.append(fd)
+    return found
 
 
 def _note(record: Record, pid: int, cgroup: Cgroup | None) -> Supervised:

@@ -79,13 +79,15 @@ def processes() -> Iterator[Process]:
             yield found
 
 
-def has_variable(pid: int, variable: str, value: str) -> bool:
-    """Whether a process was started with this in its environment; no where that may not be read."""
+def environment(pid: int) -> frozenset[bytes]:
+    """The variables that a process was started with, each as ``NAME=value``.
+
+    Empty where that may not be read, and for the moment in which a process is beginning to execute its program.
+    """
     try:
-        environment = _read(f"/proc/{pid}/environ")
+        return frozenset(_read(f"/proc/{pid}/environ").split(b"\0")) - {b""}
     except OSError:
-        return False
-    return f"{variable}={value}".encode() in environment.split(b"\0")
+        return frozenset()
 
 
 def command_line(pid: int) -> bytes:
