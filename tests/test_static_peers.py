@@ -17,6 +17,7 @@ from vac_core.factory.endpoint import Manner, query
 from vac_core.interfaces import Home, PluginError, SpaceView
 from vac_core.model import FactoryReport, HealthState, MachineState, Outcome, TypeReport
 from vac_core.testing import home, machine, settings, space_view
+from vac_core.testing.contracts.peer_finder import PeerFinderContract
 from vac_core.vacquery.messages import StatusChanged, encode
 
 SPACE = "vac01.example.org"
@@ -76,6 +77,17 @@ def port() -> int:
         return int(one.getsockname()[1])
 
 
+class TestContract(PeerFinderContract):
+    """What every peer finder keeps, ``static`` keeps on real sockets."""
+
+    @pytest.fixture
+    def pair(self, tmp_path: Path, port: int) -> Any:
+        first, second = (Node(name, port, tmp_path, udp_timeout_seconds=0.5) for name in (WN01, WN02))
+        for one in (first, second):
+            one.settings = attrs.evolve(one.settings, factories=one.settings.factories[:2])
+        return (first.finder, first.home), (second.finder, second.home)
+
+
 Start = Callable[..., Awaitable[Node]]
 
 
@@ -123,7 +135,7 @@ async def test_factories_hear_each_other_and_never_ask_themselves(node: Start) -
 
 @pytest.mark.asyncio
 async def test_a_factory_that_is_down_is_named_and_the_others_still_heard(node: Start) -> None:
-    first = await node(WN01, udp_timeout_seconds=0.3)
+    first = await node(WN01, udp_timeout_seconds=0.5)
     await node(WN02)
     assert (await first.heard()).keys() == {WN02}
     assert first.finder.silent() == (WN03,)
@@ -131,7 +143,7 @@ async def test_a_factory_that_is_down_is_named_and_the_others_still_heard(node: 
 
 @pytest.mark.asyncio
 async def test_a_factory_that_comes_back_is_heard_again(node: Start) -> None:
-    first = await node(WN01, udp_timeout_seconds=0.3)
+    first = await node(WN01, udp_timeout_seconds=0.5)
     await node(WN02)
     await first.heard()
     await node(WN03)
@@ -146,7 +158,7 @@ async def test_a_factory_that_goes_is_forgotten(node: Start) -> None:
     await node(WN03)
     assert (await first.heard()).keys() == {WN02, WN03}
     await second.finder.close()
-    first.settings = attrs.evolve(first.settings, udp_timeout_seconds=0.3)
+    first.settings = attrs.evolve(first.settings, udp_timeout_seconds=0.5)
     assert (await first.heard()).keys() == {WN03}
 
 
@@ -168,9 +180,9 @@ async def test_a_hint_wakes_peers_and_only_its_sender_is_asked(node: Start) -> N
 @pytest.mark.asyncio
 async def test_many_announcements_wake_peers_a_few_times(node: Start) -> None:
     first, second = await node(WN01), await node(WN02)
-    second.settings = attrs.evolve(second.settings, udp_timeout_seconds=0.3)
+    second.settings = attrs.evolve(second.settings, udp_timeout_seconds=0.5)
     await second.heard()
-    first.settings = attrs.evolve(first.settings, udp_timeout_seconds=0.3)
+    first.settings = attrs.evolve(first.settings, udp_timeout_seconds=0.5)
     await first.heard()
     for _ in range(100):
         await second.finder.announce()
@@ -221,9 +233,9 @@ async def test_only_factories_are_answered_where_the_site_wants_it(node: Start) 
 
 @pytest.mark.asyncio
 async def test_a_site_can_demand_signatures(node: Start, key_file: Path) -> None:
-    signed = {"vacquery_key_file": str(key_file), "vacquery_auth": "require", "udp_timeout_seconds": 0.3}
+    signed = {"vacquery_key_file": str(key_file), "vacquery_auth": "require", "udp_timeout_seconds": 0.5}
     first, second = await node(WN01, **signed), await node(WN02, **signed)
-    third = await node(WN03, udp_timeout_seconds=0.3)
+    third = await node(WN03, udp_timeout_seconds=0.5)
     assert (await first.heard()).keys() == {WN02}
     assert (await third.heard()).keys() == set()
     await second.heard()

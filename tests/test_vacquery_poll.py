@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from vac_core.config.read import Peer, peer_list
 from vac_core.model import Outcome
-from vac_core.vacquery.messages import MachinetypeStatus, MessageError, NoStatus, Query, QueryKind, Refusal
+from vac_core.vacquery.messages import MachinetypeStatus, MessageError, NoStatus, Query, QueryKind, Refusal, encode
 from vac_core.vacquery.peers import canonical, others
 from vac_core.vacquery.poll import Poll
 from vac_core.vacquery.reports import factory_report
+from vac_core.vacquery.signing import sign
 
 SPACE = "vac01.example.org"
 WN02, WN03 = "wn02.example.org", "wn03.example.org"
@@ -53,6 +54,11 @@ def test_a_factory_with_nothing_to_tell_has_answered_too(poll: Poll) -> None:
 def test_asking_again_is_the_same_query(poll: Poll) -> None:
     assert poll.question(WN02) == poll.question(WN02)
     assert poll.question(WN02).cookie != poll.question(WN03).cookie
+
+
+def test_a_signed_query_fits_the_receive_buffer_of_vac_3s_responder(poll: Poll) -> None:
+    long = Poll(QueryKind.MACHINES, f"{'s' * 100}.example.org", [f"{'n' * 100}.example.org"], "x", "vacd-factory")
+    assert len(sign(encode(long.question(f"{'n' * 100}.example.org")), b"k" * 16, 1.8e9, "0" * 16)) <= 1024
 
 
 def test_an_upper_case_factory_is_counted(poll: Poll) -> None:

@@ -60,6 +60,7 @@ class StaticPeers(PeerFinder):
         responder = Responder(self._known.rules(settings), snapshot, news=self._hint, clock=self._clock)
         await responder.listen(settings.vacquery_address, settings.vacquery_port)
         self._responder, self._bound = responder, _bound(settings)
+        self._learn(settings)
         self._looking_up = asyncio.create_task(self._look_up())
 
     async def gather(self) -> Iterable[FactoryReport]:

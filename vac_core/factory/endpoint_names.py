@@ -60,8 +60,8 @@ class AddressBook:
         """A peer's addresses, ``port`` being that of peers that have none of their own; raises OSError."""
         wanted = peer.address, peer.port or port
         numeric = _numeric(*wanted)
-        if numeric is not None:
-            self._known[wanted] = self._clock(), numeric
+        if numeric:
+            return numeric
         since, addresses = self._known.get(wanted, (float("-inf"), ()))
         if self._clock() - since < FRESH_SECONDS:
             return addresses
@@ -80,7 +80,8 @@ class AddressBook:
 
     def known(self, peer: Peer, port: int) -> tuple[Address, ...]:
         """A peer's addresses as far as they are known; nothing is looked up."""
-        return self._known.get((peer.address, peer.port or port), (0.0, ()))[1]
+        wanted = peer.address, peer.port or port
+        return _numeric(*wanted) or self._known.get(wanted, (0.0, ()))[1]
 
     async def _looked_up(self, host: str, port: int) -> tuple[Address, ...]:
         async with self._at_once:
@@ -91,11 +92,12 @@ class AddressBook:
         return addresses
 
 
-def _numeric(host: str, port: int) -> tuple[Address, ...] | None:
+def _numeric(host: str, port: int) -> tuple[Address, ...]:
+    """The address that a text already is, or none where it is a name."""
     try:
         one = ipaddress.ip_address(host)
     except ValueError:
-        return None
+        return ()
     family = socket.AF_INET6 if one.version == 6 else socket.AF_INET
     return (Address(family, (host, port)),)
 
