@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import ssl
 import threading
 from collections.abc import Mapping
@@ -155,9 +156,11 @@ def _trust() -> ssl.SSLContext:
     return context
 
 
+_NO_WEB: Final = "it is, or leads to, something that is no http:// or https:// URL"
 _REASONS: Final[Mapping[type[Exception], str]] = {
     aiohttp.TooManyRedirects: f"it is redirected more than {_MOST_REDIRECTS} times",
-    aiohttp.InvalidURL: "it is, or leads to, something that is no http:// or https:// URL",
+    aiohttp.InvalidURL: _NO_WEB,
+    aiohttp.NonHttpUrlClientError: _NO_WEB,
     aiohttp.ClientPayloadError: "the connection ended before all of it had come",
     aiohttp.ClientResponseError: "the server's answer is not HTTP",
 }
@@ -167,7 +170,9 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"its certificate is not trusted: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"{error.host} cannot be reached: {error.os_error.strerror or error.os_error}"
+        number = error.os_error.errno or 0
+        why = os.strerror(number) if number > 0 else str(error.os_error.strerror)
+        return f"{error.host} cannot be reached: {why}"
     known = (reason for kind, reason in _REASONS.items() if isinstance(error, kind))
     return next(known, f"{type(error).__name__}: {error}")
 
