@@ -232,6 +232,23 @@ async def test_only_factories_are_answered_where_the_site_wants_it(node: Start) 
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("address", ["", "0.0.0.0", "::"])
+async def test_a_factory_on_all_addresses_asks_its_peers_and_answers_its_own_host(node: Start, address: str) -> None:
+    if address == "::" and not socket.has_ipv6:
+        pytest.skip("this host has no IPv6")
+    first = await node(WN01, vacquery_address=address, vacquery_allow="factories", factories=())
+    asked, port = [Peer(WN01, "127.0.0.1")], first.settings.vacquery_port
+    stranger = await query("factory", asked, space=SPACE, port=port, deadline=0.1, manner=Manner(source="127.0.0.66"))
+    assert (stranger.silent, (await query("factory", asked, space=SPACE, port=port)).silent) == ((WN01,), ())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind((address_of(WN02), 0))
+        free = one.getsockname()[1]
+    await node(WN02, vacquery_port=free)
+    first.settings = attrs.evolve(first.settings, factories=(Peer(WN02, address_of(WN02), free),))
+    assert (await first.heard()).keys() == {WN02}
+
+
+@pytest.mark.asyncio
 async def test_a_site_can_demand_signatures(node: Start, key_file: Path) -> None:
     signed = {"vacquery_key_file": str(key_file), "vacquery_auth": "require", "udp_timeout_seconds": 0.5}
     first, second = await node(WN01, **signed), await node(WN02, **signed)

@@ -10,6 +10,7 @@ from vac_core.config.schema import Settings
 from vac_core.factory.endpoint_key import read_key
 from vac_core.factory.endpoint_names import AddressBook
 from vac_core.factory.endpoint_responder import Rules
+from vac_core.factory.endpoint_sockets import specific
 from vac_core.interfaces import PluginError
 from vac_core.vacquery.peers import others
 
@@ -57,7 +58,7 @@ class Acquaintances:
     def _allowed(self, settings: Settings) -> frozenset[str]:
         own = self.book.hosts([self._own(settings)], settings.vacquery_port)
         hosts = (own | self.hosts(settings)).values()
-        return frozenset[str]().union(*hosts) | (frozenset() if settings.vacquery_address else _LOOPBACKS)
+        return frozenset[str]().union(*hosts) | (frozenset() if specific(settings.vacquery_address) else _LOOPBACKS)
 
     def _own(self, settings: Settings) -> Peer:
-        return Peer(self._factory, settings.vacquery_address or self._factory)
+        return Peer(self._factory, specific(settings.vacquery_address) or self._factory)

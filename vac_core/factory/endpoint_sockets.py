@@ -32,10 +32,15 @@ def plain_address(address: str) -> str:
     return str(mapped or one)
 
 
+def specific(address: str) -> str:
+    """An address if it is one of this host's; empty where it stands for all of them."""
+    return "" if address in {"0.0.0.0", "::"} else address  # noqa: S104 - it is only compared
+
+
 def listening(address: str, port: int) -> socket.socket:
     """A socket bound to an address of this host, or to all of them for an empty one; raises `PluginError`."""
     try:
-        if address:
+        if address not in {"", "::"}:
             return _bound(address, port)
         try:
             return _bound("::", port, ipv4_too=True)
@@ -50,6 +55,7 @@ def listening(address: str, port: int) -> socket.socket:
 
 def asking(family: socket.AddressFamily, source: str) -> socket.socket | None:
     """A socket to ask from, bound to ``source`` if that is not empty; None where the host lacks the family."""
+    source = specific(source)
     try:
         if source and _family(source) is not family:
             return None
