@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from vac_core.cli.main import cli
+
+GOOD = "[settings]\nvac_space = vac01.example.org\n[machinetype lhcb]\nuser_data = x\nmachine_model = process\n"
+Vac = Callable[..., Result]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    return tmp_path / "site.conf"
+
+
+@pytest.fixture
+def vac(site: Path) -> Vac:
+    return lambda *words: CliRunner().invoke(cli, ["--config", str(site), *words])
+
+
+def test_a_good_site_has_nothing_wrong(vac: Vac, site: Path) -> None:
+    site.write_text(GOOD)
+    result = vac("config", "check")
+    assert (result.exit_code, result.output) == (0, f"{site}: 0 errors, 0 warnings\n")
+
+
+def test_all_errors_are_told_at_once_with_place_and_mend(vac: Vac, site: Path) -> None:
+    site.write_text(GOOD + "max_processors = two\nmin_processsors = 1\n")
+    result = vac("config", "check")
+    assert result.exit_code == 1
+    first, second, summary = result.output.splitlines()
+    assert first.startswith(f"error: {site}:6 [machinetype lhcb] max_processors: 'two' is not a whole number")
+    assert "min_processors" in second
+    assert summary == f"{site}: 2 errors, 0 warnings"
+    told = json.loads(vac("config", "check", "--json").output)
+    assert [(one["line"], one["severity"]) for one in told] == [(6, "error"), (7, "error")]
+
+
+def test_warnings_alone_are_no_failure(vac: Vac, site: Path) -> None:
+    site.write_text(GOOD.replace("machine_model", "vm_model"))
+    result = vac("config", "check")
+    assert result.exit_code == 0
+    assert result.output.startswith("warning: ")
+
+
+def test_show_tells_what_is_in_force(vac: Vac, site: Path) -> None:
+    site.write_text(GOOD)
+    result = vac("config", "show")
+    assert result.exit_code == 0
+    assert "vac_space = vac01.example.org" in result.output
+    assert "[machinetype lhcb]" in result.output
+    assert json.loads(vac("config", "show", "--json").output)["settings"]["vac_space"] == "vac01.example.org"
+
+
+def test_show_of_a_broken_site_says_so_and_exits_with_1(vac: Vac, site: Path) -> None:
+    site.write_text("[settings]\nvac_spaace = x\n")
+    result = vac("config", "show")
+    assert result.exit_code == 1
+    assert "vac_spaace" in result.output
