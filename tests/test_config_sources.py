@@ -16,7 +16,7 @@ def test_the_default_places_are_those_of_vac_3() -> None:
 
 
 def test_a_directory_stands_for_its_conf_files_in_order(tmp_path: Path) -> None:
-    for name in ("b.conf", "a.conf", "c.conf~", ".hidden"):
+    for name in ("b.conf", "a.conf", "c.conf~", ".a.conf", "README"):
         (tmp_path / name).touch()
     alone = tmp_path / "alone"
     assert expand([tmp_path, alone]) == (tmp_path / "a.conf", tmp_path / "b.conf", alone)

@@ -85,7 +85,10 @@ def _applies(schema: type[Any], settings: Mapping[str, Setting]) -> bool:
 def _files_dir(files: Path, name: str) -> Path:
     """Vac 3 keeps a machinetype's files in a directory of its name, or in ``files`` below that."""
     below = files / name / "files"
-    return below if NAME.fullmatch(name) and below.is_dir() else below.parent
+    try:
+        return below if NAME.fullmatch(name) and below.is_dir() else below.parent
+    except OSError:
+        return below.parent
 
 
 def _name_problems(name: str, heading: Heading) -> list[Problem]:

@@ -27,10 +27,14 @@ def expand(paths: Iterable[Path]) -> tuple[Path, ...]:
     """The files to read: of a directory its ``*.conf`` in order, any other path itself."""
     files: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            files.extend(sorted(path.glob("*.conf")))
-        elif path not in DEFAULT_SOURCES or path.exists():
+        try:
+            entries = sorted(path.iterdir())
+        except FileNotFoundError:
+            files.extend([] if path in DEFAULT_SOURCES else [path])
+        except (OSError, ValueError):
             files.append(path)
+        else:
+            files.extend(one for one in entries if one.suffix == ".conf" and not one.name.startswith("."))
     return tuple(files)
 
 
@@ -67,8 +71,9 @@ def read_site_file(path: Path) -> Written:
 def _content(path: Path) -> bytes | str:
     """The content of a regular file of reasonable size, or the reason why it cannot be had."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return "it is no regular file"
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            return "it is a directory, which cannot be read" if stat.S_ISDIR(mode) else "it is no regular file"
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
     except (OSError, ValueError) as error:

@@ -90,7 +90,9 @@ class PipeCache:
             try:
                 self._files.write(prefix, kept)
             except OSError as error:
-                problem = f"vacuum pipe {prefix} cannot be kept in {self._files.directory}: {error.strerror}: make room"
+                where = self._files.directory
+                mend = "mend the directory, or make room"
+                problem = f"vacuum pipe {prefix} cannot be kept in {where}: {error.strerror}: {mend}"
         return _Pipe(url=pipe.url, kept=kept, problem=problem)
 
     def _fetched(self, pipe: _Pipe, now: float, settings: Settings) -> Kept:
