@@ -14,9 +14,11 @@ def members(machine_id: str, supervised: Supervised | None, table: Iterable[Proc
     They are those of its session, those that still carry its id in their environment, and all descendants of these. A
     process that took another session, cleared its environment and lost its parents is missed: only a cgroup holds it.
     """
+    if supervised is not None and not supervised.this_boot:
+        supervised = None
+    own_marker = marker(machine_id)
     since = 0 if supervised is None else supervised.start_ticks
     recent = [one for one in table if one.start_ticks >= since and one.alive]
-    own_marker = marker(machine_id)
     own_session = _session(supervised, recent)
     found = {
         one.pid: one
@@ -35,5 +37,5 @@ def _session(supervised: Supervised | None, recent: Iterable[Process]) -> int | 
     """Its session's number, unless that number is another process's by now: it cannot be while the session lives."""
     if supervised is None:
         return None
-    reused = any(one.pid == supervised.pid and one.start_ticks != supervised.start_ticks for one in recent)
-    return None if reused else supervised.pid
+    leader = next((one for one in recent if one.pid == supervised.pid), None)
+    return supervised.pid if leader is None or supervised.is_(leader) else None

@@ -38,13 +38,20 @@ class Supervised:
 
     def now(self) -> Process | None:
         """The supervisor as it is now; None where it has ended."""
-        if self.boot != boot_id():
-            return None
-        found = process(self.pid)
-        if found is None or not found.alive or found.start_ticks != self.start_ticks:
-            return None
+        found = process(self.pid) if self.this_boot else None
+        return found if found is not None and found.alive and self.is_(found) else None
+
+    @property
+    def this_boot(self) -> bool:
+        """Whether the host was not started again since; else nothing of the machine is left."""
+        return self.boot == boot_id()
+
+    def is_(self, found: Process) -> bool:
+        """Whether the process that has this pid now is the supervisor, or another that came after it."""
+        if found.start_ticks != self.start_ticks:
+            return False
         variables = environment(self.pid)
-        return found if not variables or marker(self.machine_id) in variables else None
+        return not variables or marker(self.machine_id) in variables
 
 
 @attrs.frozen

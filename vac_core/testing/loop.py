@@ -15,7 +15,7 @@ from vac_core.testing.clock import VirtualClock, WorkerJob
 _T = TypeVar("_T")
 _Args = TypeVarTuple("_Args")
 
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 0.5
 """Real seconds that a worker thread may take before the loop goes on beside it; time stands still until it is done."""
 
 
