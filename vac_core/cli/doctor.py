@@ -11,7 +11,7 @@ import click
 from rich.text import Text
 
 from vac_core.cli import doctor_host, doctor_peers, doctor_plugins
-from vac_core.cli.asking import ask, own_name
+from vac_core.cli.asking import ask, own_name, peers_to_ask
 from vac_core.cli.client import NotRunning
 from vac_core.cli.display import say, show_json, show_table
 from vac_core.cli.findings import Finding, Verdict, ok, problem, warning
@@ -100,10 +100,16 @@ def _running(invocation: Invocation) -> Generator[Finding, None, bool]:
 
 def _space(invocation: Invocation, *, running: bool) -> Iterator[Finding]:
     settings = invocation.site.settings
+    own = own_name(settings)
+    names = [peer.name for peer in peers_to_ask(settings) if running or peer.name != own]
     try:
-        replies = ask(invocation, "factory", timeout=_PEERS_SECONDS)
-    except (Trouble, PluginError) as error:
+        deadline = min(_PEERS_SECONDS, settings.udp_timeout_seconds)
+        replies = ask(invocation, "factory", names, timeout=deadline) if names else None
+    except PluginError as error:
         yield problem("peers", str(error), "mend the space's key")
         return
-    yield from doctor_peers.peers(replies, own_name(settings), settings.vacquery_port, running=running)
+    if replies is None:
+        yield ok("peers", "the site lists no other factory")
+        return
+    yield from doctor_peers.peers(replies, own, settings.vacquery_port)
     yield from doctor_peers.clocks(factories_of(replies), time.time())

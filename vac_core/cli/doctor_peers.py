@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 _SKEW_SECONDS: Final = 5
 
 
-def peers(replies: Replies, own: str, port: int, *, running: bool) -> Iterator[Finding]:
-    """Who of the space answered; this factory itself need not where it does not run."""
-    silent = [name for name in replies.silent if running or name != own]
-    for name in silent:
+def peers(replies: Replies, own: str, port: int) -> Iterator[Finding]:
+    """Who of those asked answered; this factory itself is among them where it runs."""
+    for name in replies.silent:
         if name in replies.unknown:
             yield problem(f"peer {name}", replies.unknown[name], "mend its name in factories, or the name service")
         else:
@@ -26,11 +25,9 @@ def peers(replies: Replies, own: str, port: int, *, running: bool) -> Iterator[F
                 "no answer",
                 f"see that its factory runs for this space and that UDP port {port} is open between the hosts",
             )
-    answered = [name for name in replies.statuses if name != own]
-    if answered:
-        yield ok("peers", f"{len(answered)} answered in {replies.seconds:.2f} s")
-    elif not silent:
-        yield ok("peers", "the site lists no other factory")
+    others = [name for name in replies.statuses if name != own]
+    if others:
+        yield ok("peers", f"{len(others)} answered in {replies.seconds:.2f} s")
 
 
 def clocks(statuses: Sequence[FactoryStatus], now: float) -> Iterator[Finding]:
