@@ -59,9 +59,9 @@ class PipeCache:
         self._pipes: dict[str, _Pipe] = {}
 
     @property
-    def problems(self) -> Mapping[str, str]:
-        """What went wrong when each pipe was last asked for, by prefix."""
-        return {prefix: pipe.problem for prefix, pipe in self._pipes.items() if pipe.problem}
+    def problems(self) -> tuple[str, ...]:
+        """What went wrong when pipes were last asked for, one text for each pipe that it concerns."""
+        return tuple(pipe.problem for pipe in self._pipes.values() if pipe.problem)
 
     def documents(self, pipes: Mapping[str, VacuumPipe], now: float, settings: Settings) -> Mapping[str, PipeDocument]:
         """The document of each pipe that has one, by prefix; those that are due are asked for, all at a time."""
