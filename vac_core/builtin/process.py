@@ -16,6 +16,7 @@ from vac_core.builtin.process_program import OWN, features_urls, prepare
 from vac_core.builtin.process_record import Record, Supervised, all_records, record_of
 from vac_core.builtin.process_signal import hold, terminate
 from vac_core.builtin.process_spawn import SHELL, launch
+from vac_core.builtin.process_table import open_process, process
 from vac_core.hookspecs import hookimpl
 from vac_core.interfaces import CreateRequest, Home, Hypervisor, Observed, OptionSet, PluginError, Urls
 from vac_core.model import Health, HealthState, Machine
@@ -69,8 +70,9 @@ class ProcessHypervisor(Hypervisor):
 
     def health(self) -> Health:
         """Whether the kernel can do what is needed, and how well machines are held together."""
-        if not os.access(SHELL, os.X_OK) or not hasattr(os, "pidfd_open") or not Path("/proc/self/environ").exists():
+        if not os.access(SHELL, os.X_OK) or (own := process(os.getpid())) is None or (fd := open_process(own)) is None:
             return Health(HealthState.UNUSABLE, f"no {SHELL}, /proc or pidfd here", "use Linux 5.4 or newer with /proc")
+        os.close(fd)
         if os.geteuid() == 0:
             return Health(HealthState.DEGRADED, "machines run as root", "run the factory as a user of its own")
         return Health(found=self._containment)
@@ -112,6 +114,8 @@ class ProcessHypervisor(Hypervisor):
         record = self._new_record(machine_id)
         try:
             supervised = launch(record, what)
+            if self._watcher is not None:
+                self._watcher.follow(supervised)
         except BaseException as problem:
             self.destroy(machine_id)
             if isinstance(problem, OSError):
@@ -119,8 +123,6 @@ class ProcessHypervisor(Hypervisor):
             raise
         finally:
             self._creating.discard(machine_id)
-        if self._watcher is not None:
-            self._watcher.follow(supervised)
         self._told(machine_id)
         return {"supervisor_pid": str(supervised.pid)}
 
