@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
 from crashing import DyingJournal
+
 from vac_core.factory.journal import Journal, JournalError
 from vac_core.interfaces import CreateRequest
 from vac_core.model import Event, Machine, MachineState

@@ -68,8 +68,10 @@ class Ender:
         hypervisor = self._hypervisors[machine.hypervisor]
 
         def ask() -> None:
-            update_shutdowntime(directory, deadline)
-            hypervisor.request_stop(machine.id)
+            try:
+                hypervisor.request_stop(machine.id)
+            finally:
+                update_shutdowntime(directory, deadline)
 
         await self._contained(ask, STOP_DEADLINE_SECONDS, f"stopping {machine.name} ({machine.id})")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -27,7 +28,7 @@ _log = logging.getLogger(__name__)
 CREATION_DEADLINE_SECONDS: Final = 600.0
 METADATA: Final = "metadata"
 JOBOUTPUTS: Final = "joboutputs"
-_MIB: Final = 1048576
+_SEED_OCTETS: Final = 512
 
 
 @attrs.frozen(kw_only=True)
@@ -93,7 +94,7 @@ class Maker:
             order.machinetype,
             order.settings,
             host_processors=order.host_processors,
-            host_hs06=order.host_processors * machine.hs06_per_processor,
+            host_hs06=_power(order),
             now=machine.created,
         )
         write_features(directory, own_features)
@@ -108,7 +109,7 @@ class Maker:
             )
         )
         if paths is None:
-            write_tree(directory / METADATA, metadata_tree(context))
+            write_tree(directory / METADATA, metadata_tree(context, random_seed=os.urandom(_SEED_OCTETS)))
         request = CreateRequest(
             machine=machine,
             machinetype=order.machinetype,
@@ -117,6 +118,12 @@ class Maker:
             directory=directory,
         )
         return {**context.details, **hypervisor.create(request)}
+
+
+def _power(order: Order) -> float | None:
+    """Benchmark power of the whole host, where the site gives one."""
+    power = order.settings.hs06_per_processor
+    return None if power is None else power * order.host_processors
 
 
 def urls_of(machine: Machine, service_url: str) -> Urls:

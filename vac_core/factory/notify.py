@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 
+_log = logging.getLogger(__name__)
+
 
 def notify(state: str) -> None:
-    """Send a state such as ``READY=1`` to the service manager that started this process, if one did."""
+    """Send a state such as ``READY=1`` to the service manager that started this process, if one did and listens."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-        sender.sendto(state.encode(), address)
+        try:
+            sender.sendto(state.encode(), address)
+        except OSError as error:
+            _log.warning("the service manager at $NOTIFY_SOCKET cannot be told: %s", error.strerror)
 
 
 def watchdog_seconds() -> float | None:

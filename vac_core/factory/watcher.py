@@ -40,8 +40,9 @@ class Watcher:
 
     async def look(self, hypervisor: Hypervisor, in_creation: set[str]) -> None:
         """List one hypervisor's machines and journal what happened to them."""
-        # What is being made while the list is taken may or may not be on it: of that, this look says nothing.
-        settled = {machine.id for machine in self._roster.unfinished if machine.id not in in_creation}
+        # What is made or cleared away while the list is taken may or may not be on it: of that, this look says nothing.
+        before = {machine.id for machine in self._roster.unfinished}
+        settled = before - in_creation
         try:
             listed = await self._calls(
                 hypervisor.list_machines,
@@ -53,8 +54,8 @@ class Watcher:
             return
         self.troubles.pop(hypervisor.name, None)
         ours = [machine for machine in self._roster.unfinished if machine.hypervisor == hypervisor.name]
-        unsettled = frozenset(machine.id for machine in self._roster.unfinished if machine.id not in settled)
-        reconciliation = reconcile(ours, listed, unsettled | frozenset(in_creation))
+        now = {machine.id for machine in ours}
+        reconciliation = reconcile(ours, listed, frozenset((before | now | in_creation) - (settled & now)))
         for finding in reconciliation.findings:
             self._bring_up_to_date(finding)
         for stray in reconciliation.strays:
