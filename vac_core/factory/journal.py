@@ -6,9 +6,10 @@ Each change of a machine is one transaction: its new row and the event that tell
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from vac_core.factory.records import machine_from_text, machine_to_text
 from vac_core.model import TRANSITIONS, Event, EventKind, Happening, Machine, MachineState
 
 PLANNED = "planned"
+_PRIVATE = 0o600
 _SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE machines (
@@ -46,6 +48,8 @@ class Journal:
 
     def __init__(self, path: Path | str) -> None:
         self.path = path
+        if isinstance(path, Path):
+            _make_private(path)
         with self._explained():
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -195,6 +199,12 @@ class Journal:
         with self._transaction():
             self._db.execute("DELETE FROM events WHERE time < ?", (before,))
             self._db.execute("DELETE FROM machines WHERE state = ? AND ended < ?", (MachineState.CLEARED, before))
+
+
+def _make_private(path: Path) -> None:
+    """Make the file for nobody but its owner, for it holds machines' tokens; SQLite makes its others alike."""
+    with suppress(OSError):  # SQLite says what is wrong
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE))
 
 
 def _event(seq: int, time: float, kind: str, what: str, reason: str, machine: str | None) -> Event:
