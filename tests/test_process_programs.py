@@ -4,6 +4,7 @@ import os
 import queue
 import signal
 import stat
+from pathlib import Path
 
 import attrs
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from vac_core.builtin.process import ProcessHypervisor
 from vac_core.builtin.process_members import members
 from vac_core.builtin.process_options import ProcessMachine, ProcessPlugin
+from vac_core.builtin.process_record import Record
 from vac_core.builtin.process_table import process, processes
 from vac_core.interfaces import ContextFile, MachineTypeError, PluginError
 from vac_core.testing import create_request, machine, machinetype
@@ -173,7 +175,8 @@ def test_cpu_time_is_counted_while_a_machine_runs_and_when_it_has_ended(host):
     (running,) = host.hypervisor.list_machines()
     assert running.cpu_seconds > 0.02
     host.hypervisor.request_stop(request.machine.id)
-    assert host.ended(request.machine.id).cpu_seconds >= running.cpu_seconds
+    rounding = 0.05  # each process is counted in hundredths, user and system time apart
+    assert host.ended(request.machine.id).cpu_seconds >= running.cpu_seconds - rounding
 
 
 def test_no_zombie_of_ours_is_left(host):
@@ -295,6 +298,27 @@ def test_a_directory_that_is_not_there_is_said_to_be_missing_and_nothing_is_left
     missing = attrs.evolve(request, directory=request.directory / "missing")
     with pytest.raises(PluginError, match=r"missing.*No such file"):
         host.hypervisor.create(missing)
+    assert host.hypervisor.list_machines() == []
+
+
+def test_a_machine_that_is_destroyed_while_it_is_made_leaves_nothing(host, monkeypatch):
+    request = host.request('#!/bin/sh\necho ran >"$JOBOUTPUTS/ran"')
+    write = Record.write
+    noted = []
+
+    def write_and_be_destroyed(record, supervised):
+        write(record, supervised)
+        noted.append(supervised)
+        host.hypervisor.destroy(record.machine_id)
+
+    monkeypatch.setattr(Record, "write", write_and_be_destroyed)
+    with pytest.raises(PluginError, match=request.machine.id):
+        host.hypervisor.create(request)
+    (supervised,) = noted
+    assert gone(supervised.pid)
+    assert supervised.cgroup is None or not Path(supervised.cgroup).exists()
+    assert not (request.directory / "process").exists()
+    assert not (request.directory / "joboutputs" / "ran").exists()
     assert host.hypervisor.list_machines() == []
 
 

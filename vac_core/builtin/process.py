@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vac_core.builtin.process_cgroup import Cgroup, cgroup_of, parent_of_machines
-from vac_core.builtin.process_clear import end_processes, remove
+from vac_core.builtin.process_clear import abandon, end_processes, remove
 from vac_core.builtin.process_ends import EndWatcher
 from vac_core.builtin.process_observe import observe
 from vac_core.builtin.process_options import OPTION_SET, ProcessMachine, ProcessPlugin, plugin_options
@@ -118,6 +118,7 @@ class ProcessHypervisor(Hypervisor):
                 self._watcher.follow(supervised)
         except BaseException as problem:
             self.destroy(machine_id)
+            abandon(what)
             if isinstance(problem, OSError):
                 raise PluginError(_explained(problem, machine_id)) from problem
             raise

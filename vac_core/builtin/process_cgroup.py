@@ -108,15 +108,8 @@ def parent_of_machines(option: str) -> Path | None:
     if option == "no":
         return None
     parent = _own_cgroup() if option == "auto" else Path(option)
-    if parent is None or not os.access(parent / "cgroup.procs", os.W_OK):
-        return None
-    probe = Cgroup(parent / f"vac-probe-{os.getpid()}")
-    try:
-        probe.make()
-        probe.path.rmdir()
-    except OSError:
-        return None
-    return parent
+    may_write = parent is not None and all(os.access(path, os.W_OK) for path in (parent, parent / "cgroup.procs"))
+    return parent if may_write else None
 
 
 @cache

@@ -10,6 +10,7 @@ from pathlib import Path
 from vac_core.builtin.process_cgroup import Cgroup
 from vac_core.builtin.process_members import members
 from vac_core.builtin.process_record import Record, Supervised
+from vac_core.builtin.process_spawn import Launch
 from vac_core.builtin.process_table import Process, kill_all, processes
 from vac_core.interfaces import PluginError
 
@@ -24,6 +25,8 @@ def end_processes(record: Record) -> None:
     supervised = record.supervised()
     if supervised is not None and supervised.cgroup is not None:
         left = Cgroup(Path(supervised.cgroup)).end(deadline)
+        if (supervisor := supervised.now()) is not None:  # it was not in its cgroup yet, and so waits to be let go
+            kill_all([supervisor], _PATIENCE_SECONDS)
     else:
         left = _end_members(record, supervised, deadline)
     if left:
@@ -41,6 +44,13 @@ def _end_members(record: Record, supervised: Supervised | None, deadline: float)
         if time.monotonic() > deadline:
             break
     return left
+
+
+def abandon(what: Launch) -> None:
+    """Take away what was still made for a machine after it had been cleared away by another thread."""
+    if what.cgroup is not None:
+        what.cgroup.end(time.monotonic() + _PATIENCE_SECONDS)
+    remove(what.own)
 
 
 def remove(directory: Path) -> None:
