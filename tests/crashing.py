@@ -44,3 +44,10 @@ class DyingJournal(Journal):
         self.dead = True
         self._factory.host.failures = dict.fromkeys(METHODS, PluginError("this factory is dead"))
         self._live_on()
+
+
+class TiredJournal(Journal):
+    """A journal whose file can be made unwritable and writable again, by SQLite's own means."""
+
+    def freeze(self, frozen: bool) -> None:
+        self._db.execute(f"PRAGMA query_only={'ON' if frozen else 'OFF'}")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import math
+import random
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from vac_core.model import MachineState
-from vac_core.testing import Life, machinetype, run_virtual
+import pytest
+from crashing import TiredJournal
+
+from vac_core.factory import status
+from vac_core.interfaces import CreateRequest, PluginError, Policy
+from vac_core.model import MachineState, Outcome
+from vac_core.situation import Ask, Situation, Verdicts, Wish
+from vac_core.testing import NOW, Life, machinetype, run_virtual
 from vac_core.testing.space import VirtualSpace
 
-Story = Callable[[], Coroutine[Any, Any, None]]
 NO_WORK = Life(ends_after=5.0, message=b"300 No work")
 ONE = {"wn01.example.org": 8}
 
@@ -61,5 +67,280 @@ def test_a_restarted_daemon_adopts_its_machines(tmp_path: Path) -> None:
             await space.pass_time(10)
             assert {machine.id for machine in space.only.alive} == before
             assert all(machine.state is MachineState.RUNNING for machine in space.only.alive)
+
+    run_virtual(story())
+
+
+THREE = {f"wn0{number}.example.org": 6 for number in (1, 2, 3)}
+
+
+class Broken(Policy):
+    """A third party's policy with a fault."""
+
+    name = "broken"
+
+    def judge(self, situation: Situation) -> Verdicts:
+        raise RuntimeError("no such office")
+
+
+class Curfew(Policy):
+    """Wishes that machines pause between two times."""
+
+    name = "curfew"
+
+    def __init__(self, begins: float, ends: float) -> None:
+        self._begins, self._ends = begins, ends
+
+    def judge(self, situation: Situation) -> Verdicts:
+        resting = self._begins <= situation.now < self._ends
+        wish = Wish.PAUSE if resting else Wish.RESUME
+        asks = (Ask(machine_id=one.id, wish=wish, reason="curfew") for one in situation.machines if one.started)
+        return Verdicts(asks=tuple(asks))
+
+
+def test_a_space_shares_three_factories_among_three_vos(tmp_path: Path) -> None:
+    async def story() -> None:
+        types = [
+            machinetype("a", target_share=5.0),
+            machinetype("b", target_share=3.0),
+            machinetype("c", target_share=1.0),
+        ]
+        dice = random.Random(1)
+        async with VirtualSpace(
+            tmp_path, types, THREE, lives=lambda _: Life(ends_after=dice.uniform(200, 2000)), poll_seconds=60
+        ) as space:
+            await space.pass_time(3600)
+            assert [space.running(name) for name in "abc"] == [10, 6, 2]
+
+    run_virtual(story())
+
+
+def test_factories_go_on_alone_when_they_lose_each_other(tmp_path: Path) -> None:
+    async def story() -> None:
+        lives = Life(ends_after=900.0)
+        async with VirtualSpace(
+            tmp_path, [machinetype("lhcb")], THREE, lives=lambda _: lives, poll_seconds=30
+        ) as space:
+            await space.pass_time(60)
+            for one in THREE:
+                for other in THREE:
+                    if one != other:
+                        space.peers.cut(one, other)
+            await space.pass_time(3600)
+            assert space.running("lhcb") == 18
+            assert all(len(factory.daemon.peers.silent()) == 2 for factory in space.factories.values())
+
+    run_virtual(story())
+
+
+def test_news_of_an_abort_reaches_peers_before_their_next_poll(tmp_path: Path) -> None:
+    async def story() -> None:
+        types = [machinetype("idle", backoff_seconds=3000, fizzle_seconds=60)]
+        two = {"wn01.example.org": 1, "wn02.example.org": 1}
+
+        def life(request: CreateRequest) -> Life:
+            return Life(ends_after=100.0 if request.machine.name.startswith("wn01") else 110.0, message=b"300 No work")
+
+        async with VirtualSpace(tmp_path, types, two, lives=life, poll_seconds=3600, pass_seconds=3600) as space:
+            await space.pass_time(108)
+            other = space.factories["wn02.example.org"].daemon
+            (report,) = other.peers.reports(space.clock())
+            assert report.types["idle"].outcome == Outcome(300, "No work")
+
+    run_virtual(story())
+
+
+def test_a_policy_that_raises_is_left_out_and_named(tmp_path: Path) -> None:
+    async def story() -> None:
+        policies = ("host-limits", "broken", "backoff", "target-shares")
+        async with VirtualSpace(
+            tmp_path, [machinetype("lhcb")], ONE, policies_used={"broken": Broken()}, policies=policies
+        ) as space:
+            await space.pass_time(5)
+            assert space.running("lhcb") == 8
+            assert "no such office" in status.why(space.only.daemon)["failures"]["broken"]
+
+    run_virtual(story())
+
+
+def test_without_a_policy_that_the_site_wants_nothing_is_started(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with VirtualSpace(tmp_path, [machinetype("lhcb")], ONE, policies=("backoff", "tides")) as space:
+            await space.pass_time(60)
+            assert space.running("lhcb") == 0
+            assert "no plugin provides 'tides'" in space.only.daemon.trades().disabled["lhcb"]
+
+    run_virtual(story())
+
+
+def test_wished_pauses_are_carried_out_and_do_not_count_as_lost_heartbeats(tmp_path: Path) -> None:
+    async def story() -> None:
+        alive = machinetype("alive", heartbeat_file="beat", heartbeat_seconds=500, fizzle_seconds=60)
+        curfew = Curfew(NOW + 1000, NOW + 1300)
+        async with VirtualSpace(
+            tmp_path,
+            [alive],
+            {"wn01.example.org": 2},
+            lives=lambda _: Life(outputs={"beat": b"1"}),
+            policies_used={"curfew": curfew},
+            policies=("target-shares", "curfew"),
+            pass_seconds=30,
+        ) as space:
+            await space.pass_time(1100)
+            assert {machine.state for machine in space.only.alive} == {MachineState.PAUSED}
+            await space.pass_time(300)
+            assert {machine.state for machine in space.only.alive} == {MachineState.RUNNING}
+
+    run_virtual(story())
+
+
+def test_a_machine_that_its_hypervisor_pauses_by_itself_is_ended(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with VirtualSpace(tmp_path, [machinetype("lhcb")], {"wn01.example.org": 1}) as space:
+            await space.pass_time(10)
+            (stuck,) = space.only.host.machines.values()
+            space.only.host.pause(stuck, True)
+            await space.pass_time(60)
+            assert stuck.machine_id not in space.only.host.machines
+            assert [machine.state for machine in space.only.alive] == [MachineState.RUNNING]
+
+    run_virtual(story())
+
+
+@pytest.mark.parametrize("method", ["list_machines", "create", "destroy"])
+def test_a_hypervisor_that_hangs_holds_up_nothing_else(tmp_path: Path, method: str) -> None:
+    async def story() -> None:
+        async with VirtualSpace(
+            tmp_path, [machinetype("lhcb")], ONE, lives=lambda _: Life(ends_after=100.0), pass_seconds=60
+        ) as space:
+            await space.pass_time(50)
+            space.only.host.delays[method] = math.inf
+            await space.pass_time(2000)
+            passed = space.only.daemon.plan
+            assert passed is not None
+            assert space.clock() - passed.now <= 100
+            told = [event.reason for event in space.only.observer.events]
+            told += status.troubles(space.only.daemon).values()
+            assert any("took longer than" in one or "missed its deadline" in one for one in told)
+
+    run_virtual(story())
+
+
+def test_a_type_that_cannot_be_made_is_tried_again_less_and_less_often(tmp_path: Path) -> None:
+    async def story() -> None:
+        refused = Life(refused=PluginError("the image server is down"))
+        async with VirtualSpace(
+            tmp_path, [machinetype("lhcb")], {"wn01.example.org": 1}, lives=lambda _: refused
+        ) as space:
+            await space.pass_time(3600)
+            tries = [event.time - NOW for event in space.only.observer.events if event.what == "creation_failed"]
+            waits = [round(later - earlier) for earlier, later in pairwise(tries)]
+            assert waits[:7] == [10, 20, 40, 80, 160, 320, 600]
+            assert set(waits[6:]) == {600}
+            assert "the image server is down" in space.only.daemon.trades().disabled["lhcb"]
+
+    run_virtual(story())
+
+
+def test_a_machinetype_at_fault_waits_for_its_options_to_change(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with VirtualSpace(
+            tmp_path, [machinetype("lhcb", user_data=None), machinetype("atlas")], {"wn01.example.org": 2}
+        ) as space:
+            await space.pass_time(3600)
+            assert (space.running("lhcb"), space.running("atlas")) == (0, 2)
+            failures = [event for event in space.only.observer.events if event.what == "creation_failed"]
+            assert len(failures) == 1
+            mended = {"lhcb": machinetype("lhcb")}
+            space.only.change_site(machinetypes=mended)
+            space.only.daemon.draining.stop(space.clock())
+            await space.pass_time(10)
+            assert space.only.daemon.trades().disabled == {}
+
+    run_virtual(story())
+
+
+def test_draining_until_a_time_tells_machines_and_then_ends_them(tmp_path: Path) -> None:
+    async def story() -> None:
+        lhcb = machinetype("lhcb", grace_seconds=30)
+        async with VirtualSpace(tmp_path, [lhcb], {"wn01.example.org": 1}, pass_seconds=30) as space:
+            await space.pass_time(100)
+            (machine,) = space.only.alive
+            end = space.clock() + 1000
+            space.only.daemon.draining.start(end, "new disks", space.clock())
+            space.only.daemon.wake()
+            await space.pass_time(1)
+            told = space.only.state.machine(machine.id) / "jobfeatures" / "shutdowntime_job"
+            assert told.read_text("ascii") == str(int(end))
+            await space.pass_time(998)
+            assert len(space.only.alive) == 1
+            await space.pass_time(60)
+            assert space.only.alive == ()
+            ends = [event.machine for event in space.only.observer.events if event.what == "gone"]
+            assert [str(ended.outcome) for ended in ends if ended] == ["200 Success"]
+
+    run_virtual(story())
+
+
+def test_a_lost_heartbeat_ends_a_machine_with_its_code(tmp_path: Path) -> None:
+    async def story() -> None:
+        mute = machinetype("mute", heartbeat_file="beat", heartbeat_seconds=600, fizzle_seconds=300, grace_seconds=0)
+        async with VirtualSpace(tmp_path, [mute], {"wn01.example.org": 1}, pass_seconds=30) as space:
+            await space.pass_time(400)
+            ends = [event.machine for event in space.only.observer.events if event.what == "gone"]
+            assert [str(ended.outcome) for ended in ends if ended] == ["700 Heartbeat file not created"]
+
+    run_virtual(story())
+
+
+@pytest.mark.parametrize("jump", [-7200.0, 7200.0, 10 * 86400.0])
+def test_a_jump_of_the_clock_ends_no_machine(tmp_path: Path, jump: float) -> None:
+    async def story() -> None:
+        lhcb = machinetype("lhcb", max_wallclock_seconds=4000)
+        async with VirtualSpace(tmp_path, [lhcb], ONE, pass_seconds=30) as space:
+            await space.pass_time(1000)
+            before = {machine.id for machine in space.only.alive}
+            space.clock.jump(jump)
+            await space.pass_time(1000)
+            assert {machine.id for machine in space.only.alive} == before
+            assert [event.reason for event in space.only.observer.events if event.what == "clock_jumped"] == [
+                f"{jump:+.0f} s"
+            ]
+            await space.pass_time(2100)
+            assert {machine.id for machine in space.only.alive}.isdisjoint(before)
+
+    run_virtual(story())
+
+
+def test_a_machinetype_that_leaves_the_site_leaves_its_machines_in_peace(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with VirtualSpace(tmp_path, [machinetype("lhcb")], ONE) as space:
+            await space.pass_time(10)
+            space.only.change_site(machinetypes={})
+            await space.pass_time(100)
+            assert space.running("lhcb") == 8
+
+    run_virtual(story())
+
+
+def test_a_journal_that_cannot_be_written_stops_starts_and_loses_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with VirtualSpace(
+            tmp_path, [machinetype("lhcb")], ONE, lives=lambda _: Life(ends_after=1000.0), pass_seconds=30
+        ) as space:
+            await space.only.stop()
+            await space.only.start(TiredJournal)
+            await space.pass_time(10)
+            journal = space.only.daemon.given.journal
+            assert isinstance(journal, TiredJournal)
+            journal.freeze(True)
+            await space.pass_time(1100)
+            assert len(space.only.alive) == 8
+            assert "check the disk" in space.only.daemon.troubles["pass"]
+            journal.freeze(False)
+            await space.pass_time(100)
+            ended = [event for event in space.only.observer.events if event.what == "gone"]
+            assert len(ended) == 8
+            assert len(space.only.alive) == 8
 
     run_virtual(story())

@@ -23,22 +23,24 @@ class Calls(Protocol):
 
 
 class ThreadCalls:
-    """Calls in a bounded pool of threads.
+    """Calls in worker threads, so many at one time.
 
-    A call that misses its deadline is left behind in its thread, and its result is dropped. While it is stuck there,
-    the same call (the same ``what``) is refused at once, so that a dead backend cannot use up the pool.
+    A call that misses its deadline is left behind in its thread, its result is dropped, and its place is given to
+    another. While it is stuck there, the same call (the same ``what``) is refused at once.
     """
 
-    def __init__(self, threads: int = 16) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="vac")
+    def __init__(self, at_once: int = 32, most_threads: int = 512) -> None:
+        self._pool = ThreadPoolExecutor(most_threads, thread_name_prefix="vac")
+        self._places = asyncio.Semaphore(at_once)
         self._stuck: set[str] = set()
 
     async def __call__(self, function: Callable[[], T], *, deadline: float, what: str) -> T:
         """Run ``function`` in a thread."""
-        if what in self._stuck:
-            raise PluginError(f"{what} has not returned since it missed its deadline")
-        future = asyncio.get_running_loop().run_in_executor(self._pool, function)
-        done, _ = await asyncio.wait([future], timeout=deadline)
+        async with self._places:
+            if what in self._stuck:
+                raise PluginError(f"{what} has not returned since it missed its deadline")
+            future = asyncio.get_running_loop().run_in_executor(self._pool, function)
+            done, _ = await asyncio.wait([future], timeout=deadline)
         if not done:
             self._stuck.add(what)
             future.add_done_callback(lambda _: self._stuck.discard(what))
@@ -51,21 +53,6 @@ class ThreadCalls:
     def close(self) -> None:
         """Take no more calls; those under way end by themselves."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-class InlineCalls:
-    """Calls at once in the caller's own thread: for tests on virtual time, where nothing blocks."""
-
-    async def __call__(self, function: Callable[[], T], *, deadline: float, what: str) -> T:
-        """Run ``function`` here and now."""
-        del deadline
-        try:
-            return function()
-        except Exception as error:
-            raise contained(error, what) from error
-
-    def close(self) -> None:
-        """Nothing to let go of."""
 
 
 def contained(error: Exception, what: str) -> PluginError:

@@ -78,7 +78,7 @@ def run(launch: Launch) -> int:
 
 def _open_site(launch: Launch, state: StateDir, registry: Registry) -> SiteFiles:
     pipes = PipeCache(state.path)
-    return SiteFiles(launch.sources, registry.option_sets, pipes, time.time())
+    return SiteFiles(launch.sources, registry.option_sets, pipes, state.machinetypes, time.time())
 
 
 async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: Registry) -> None:

@@ -49,6 +49,8 @@ class Ender:
         self.machinetypes: Mapping[str, MachineType] = {}
         self.look_again: Callable[[str], None] = lambda _: None
         """Called with a hypervisor's name when it should be asked for its machines soon."""
+        self.ended: Callable[[Machine], None] = lambda _: None
+        """Called with each machine that has ended, once its outcome is journalled."""
         self.troubles: dict[str, str] = {}
 
     def stop(self, machine: Machine, reason: StopReason) -> None:
@@ -99,6 +101,7 @@ class Ender:
             outcome=outcome,
             cpu_seconds=machine.cpu_seconds if cpu_seconds is None else cpu_seconds,
         )
+        self.ended(ended)
         self.tend_one(ended)
 
     def tend(self) -> None:
@@ -141,8 +144,9 @@ class Ender:
         try:
             await self._calls(function, deadline=deadline, what=what)
         except PluginError as error:
+            if what not in self.troubles:
+                _log.error("%s; it will be tried again", error)
             self.troubles[what] = str(error)
-            _log.error("%s: %s; it will be tried again", what, error)
             return False
         self.troubles.pop(what, None)
         return True

@@ -28,6 +28,7 @@ from vac_core.factory.trades import TradeBook, Trades
 from vac_core.factory.warden import Warden
 from vac_core.factory.watcher import Watcher
 from vac_core.interfaces import Hypervisor, PluginError, SpaceView
+from vac_core.model import Machine
 from vac_core.situation import Situation
 
 _log = logging.getLogger(__name__)
@@ -68,7 +69,9 @@ class Factory:
         self._jumps = JumpWatch(given.clock, asyncio.get_running_loop().time)
         self._next_full = float("-inf")
         self._view = self.knowledge.view(self.site, given.clock())
+        self._abort_untold = False
         self.ender.look_again = self.look_soon
+        self.ender.ended = self._mind_abort
 
     @property
     def site(self) -> Site:
@@ -150,6 +153,7 @@ class Factory:
                 await self._repair()
             self._decide_and_act()
             self._view = self.knowledge.view(self.site, self.given.clock())
+            self._tell_peers()
             self.herald.cry()
             self.troubles.pop("pass", None)
         except (JournalError, OSError) as error:
@@ -176,6 +180,16 @@ class Factory:
         await self.warden.check_outputs(self.site.settings)
         self.roster.save()
         self.attic.tidy(self.site, now)
+
+    def _mind_abort(self, machine: Machine) -> None:
+        if machine.outcome is not None and machine.outcome.is_abort:
+            self._abort_untold = True
+
+    def _tell_peers(self) -> None:
+        """Have the peers ask soon when a machine found no work here, so that they need not find out themselves."""
+        if self._abort_untold:
+            self._abort_untold = False
+            self.background.start(self.peers.announce())
 
     def _mind_clock(self) -> None:
         jumped = self._jumps.jump()

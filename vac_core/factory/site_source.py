@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from vac_core.config.load import load
+from vac_core.config.load import Loaded, load
+from vac_core.config.pipes import PipeDocument
 from vac_core.config.schema import Site
 from vac_core.config.sources import expand, fingerprint
 from vac_core.factory.pipes import PipeCache
@@ -39,8 +40,16 @@ class SiteSource(Protocol):
 class SiteFiles:
     """The site files and the pipes that they name."""
 
-    def __init__(self, paths: Sequence[Path], option_sets: Sequence[OptionSet], pipes: PipeCache, now: float) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        option_sets: Sequence[OptionSet],
+        pipes: PipeCache,
+        machinetypes_dir: Path,
+        now: float,
+    ) -> None:
         self._paths = paths
+        self._machinetypes_dir = machinetypes_dir
         self._option_sets = option_sets
         self._pipes = pipes
         self._fingerprint: object = None
@@ -53,11 +62,14 @@ class SiteFiles:
     def _first(self, now: float) -> Site:
         sources = expand(self._paths)
         self._fingerprint = fingerprint(sources)
-        loaded = load(sources, self._option_sets)
+        loaded = self._load(sources)
         self.problems = tuple(str(problem) for problem in loaded.problems)
         if loaded.site is None:
             raise NoSiteError("\n".join(self.problems))
         return self._with_pipes(loaded.site, now) or loaded.site
+
+    def _load(self, sources: Sequence[Path], documents: Mapping[str, PipeDocument] | None = None) -> Loaded:
+        return load(sources, self._option_sets, documents, machinetypes_dir=self._machinetypes_dir)
 
     def refresh(self, now: float, *, force: bool = False) -> bool:
         """Read the files again if they changed, and the pipes whose time has come."""
@@ -68,7 +80,7 @@ class SiteFiles:
         if not (changed or pipes_due or force):
             return False
         before = self.site
-        loaded = load(sources, self._option_sets)
+        loaded = self._load(sources)
         self._fingerprint = mark
         if loaded.site is None:
             self._keep_last_good(tuple(str(problem) for problem in loaded.problems))
@@ -85,7 +97,7 @@ class SiteFiles:
             return site
         self._pipes_looked_at = now
         documents = self._pipes.documents(site.pipes, now, site.settings)
-        loaded = load(expand(self._paths), self._option_sets, documents)
+        loaded = self._load(expand(self._paths), documents)
         self.problems = (*(str(problem) for problem in loaded.problems), *self._pipes.problems)
         return loaded.site
 

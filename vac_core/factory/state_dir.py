@@ -40,6 +40,11 @@ class StateDir:
         """Where each machine has a directory named by its id."""
         return self.path / "machines"
 
+    @property
+    def machinetypes(self) -> Path:
+        """Where the site keeps machinetypes' files, each machinetype in a directory of its name."""
+        return self.path / "machinetypes"
+
     def machine(self, machine_id: str) -> Path:
         """A machine's directory."""
         return self.machines / machine_id

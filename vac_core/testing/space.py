@@ -187,14 +187,14 @@ class VirtualSpace:
         *,
         lives: Callable[[CreateRequest], Life] = lambda _request: Life(),
         seed: int = 0,
-        policies: Mapping[str, Policy] | None = None,
+        policies_used: Mapping[str, Policy] | None = None,
         **settings: Any,
     ) -> None:
         self._directory = directory
         self._processors = factories
         self.lives = lives
         self.seed = seed
-        self.policies = dict(policies or {})
+        self.policies = dict(policies_used or {})
         self.site = Site(
             settings=make_settings(**{"peer_finders": ("fake",), **settings}),
             machinetypes={one.name: one for one in machinetypes},
