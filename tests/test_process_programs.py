@@ -44,10 +44,11 @@ class Host:
         return self.ended(request.machine.id), request.directory
 
     def begin(self, script):
-        """Begin a script; its machine, when it has said that it is ready."""
+        """Begin a script; its machine, when it has said that it is ready, and may wait to be told to go on."""
         request = self.request(script)
         ready = request.directory / "joboutputs" / "ready"
-        os.mkfifo(ready)
+        for fifo in (ready, ready.with_name("go")):
+            os.mkfifo(fifo)
         self.hypervisor.create(request)
         with ready.open("rb") as said:
             return request, said.read().decode().split()
@@ -171,7 +172,6 @@ def test_a_program_that_kills_its_supervisor_has_ended_without_a_status(host):
 def test_cpu_time_is_counted_while_a_machine_runs_and_when_it_has_ended(host):
     spin = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
     request, _ = host.begin(f'#!/bin/sh\n({spin})\necho ready >"$JOBOUTPUTS/ready"\nread -r go <"$JOBOUTPUTS/go"')
-    os.mkfifo(request.directory / "joboutputs" / "go")
     (running,) = host.hypervisor.list_machines()
     assert running.cpu_seconds > 0.02
     host.hypervisor.request_stop(request.machine.id)
