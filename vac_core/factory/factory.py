@@ -23,7 +23,7 @@ from vac_core.factory.new_machine import new_machine
 from vac_core.factory.peers import PeerKeeper
 from vac_core.factory.roster import Roster
 from vac_core.factory.surroundings import Surroundings
-from vac_core.factory.timekeeping import JumpWatch, shifted
+from vac_core.factory.timekeeping import JumpWatch
 from vac_core.factory.trades import TradeBook, Trades
 from vac_core.factory.warden import Warden
 from vac_core.factory.watcher import Watcher
@@ -198,9 +198,10 @@ class Factory:
         now = self.given.clock()
         _log.warning("the clock was set by %+.0f s: machines' times are moved with it", jumped)
         self.given.journal.note("clock_jumped", f"{jumped:+.0f} s", now=now)
-        for machine in self.roster.alive:
-            self.roster.freshen(shifted(machine, jumped))
-        self.roster.save()
+        self.roster.shift(jumped)
+        self.faults.shift(jumped)
+        self.peers.shift(jumped)
+        self.warden.clock_was_set()
         self._next_full = now
 
     def trades(self) -> Trades:

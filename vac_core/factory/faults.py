@@ -55,6 +55,13 @@ class Faults:
             return None
         return hold
 
+    def shift(self, seconds: float) -> None:
+        """The clock was set: a hold goes on for as long as it would have."""
+        self._holds = {
+            name: hold if hold.until is None else attrs.evolve(hold, until=hold.until + seconds)
+            for name, hold in self._holds.items()
+        }
+
     def next_end(self, now: float) -> float | None:
         """When the next hold ends, if one does."""
         return min((h.until for h in self._holds.values() if h.until is not None and h.until > now), default=None)

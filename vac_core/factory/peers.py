@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import attrs
+
 from vac_core.config.schema import Settings
 from vac_core.interfaces import PeerFinder
 from vac_core.model import FactoryReport
@@ -89,6 +91,12 @@ class PeerKeeper:
         oldest = now - _POLLS_KEPT * max(self._settings().poll_seconds, LEAST_SECONDS_BETWEEN_POLLS)
         self._reports = {name: report for name, report in self._reports.items() if report.received >= oldest}
         return list(self._reports.values())
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set: what was heard stays as old as it is."""
+        self._reports = {
+            name: attrs.evolve(report, received=report.received + seconds) for name, report in self._reports.items()
+        }
 
     def silent(self) -> list[str]:
         """Factories that ought to have answered the latest poll and did not."""

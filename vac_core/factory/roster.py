@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vac_core.factory.journal import Journal
+from vac_core.factory.timekeeping import shifted
 from vac_core.model import Happening, Machine, MachineState
 
 
@@ -55,7 +56,9 @@ class Roster:
 
     def plan(self, machine: Machine, reason: str) -> Machine:
         """Journal the intent to make a machine."""
-        self._keep(self._journal.plan(machine, reason))
+        self._journal.plan(machine, reason)
+        self._last[machine.slot] = machine
+        self._keep(machine)
         return machine
 
     def happen(self, machine_id: str, happening: Happening, reason: str = "", **changes: Any) -> Machine:
@@ -79,8 +82,19 @@ class Roster:
         if unsaved:
             self._journal.update(unsaved)
 
+    def shift(self, seconds: float) -> None:
+        """The clock was set: move all that is remembered with it, so that old and new can still be told apart."""
+        last = {slot: shifted(one, seconds) for slot, one in self._last.items()}
+        ends = {name: shifted(one, seconds) for name, one in self._ends.items()}
+        for machine in self.unfinished:
+            self.freshen(shifted(machine, seconds))
+        self._last, self._ends = last, ends
+        self.save()
+
     def _keep(self, machine: Machine) -> None:
-        self._last[machine.slot] = machine
+        last = self._last.get(machine.slot)
+        if last is not None and last.id == machine.id:  # an older one may be cleared away after the next has begun
+            self._last[machine.slot] = machine
         if machine.ended is not None:
             before = self._ends.get(machine.machinetype)
             if before is None or before.created <= machine.created:

@@ -41,4 +41,5 @@ def shifted(machine: Machine, seconds: float) -> Machine:
         started=moved(machine.started),
         heartbeat=moved(machine.heartbeat),
         stop_deadline=moved(machine.stop_deadline),
+        ended=moved(machine.ended),
     )

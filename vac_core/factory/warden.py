@@ -55,6 +55,10 @@ class Warden:
         # Of machines from before this start it is not known what they were told last: no end equals NaN.
         self._announced: dict[str, float | None] = {machine.id: math.nan for machine in roster.alive}
 
+    def clock_was_set(self) -> None:
+        """Heartbeat files bear times of the old clock: let machines write them anew before they are judged by them."""
+        self._up_since = self._clock()
+
     def enforce(self, machinetypes: Mapping[str, MachineType], host_end: float | None) -> None:
         """Stop every machine that must end now; tell the others when the factory's own end comes before theirs."""
         for machine in self._roster.alive:
