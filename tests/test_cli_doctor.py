@@ -198,7 +198,7 @@ def test_work_that_hangs_is_left_behind() -> None:
 
 def test_plugins_that_failed_and_names_that_nobody_provides_are_told() -> None:
     failed = PluginRecord(name="docker", distribution="vac-docker", state=PluginState.FAILED, error="no SDK")
-    registry = Registry(records=(failed, PluginRecord(name="log")), policies={"calm": FakePolicy("calm")})
+    registry = Registry(records=(failed, PluginRecord(name="log")), policies={"calm": FakePolicy(name="calm")})
     assert verdicts(doctor_plugins.loading(registry)) == [
         ("plugin docker", Verdict.PROBLEM),
         ("plugin log", Verdict.OK),
