@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -155,6 +162,28 @@ def test_top_draws_further_factories_of_this_host(vac: Vac, control: FakeControl
         second.answers["GET /status"] = status(factory="wn02.example.org")
         result = vac("top", "--json", "--also", other)
     assert [frame["factory"] for frame in json.loads(result.output)] == ["wn01.example.org", "wn02.example.org"]
+
+
+def test_top_on_a_terminal_is_live_until_ctrl_c(tmp_path: Path, vac: Vac, control: FakeControl) -> None:
+    leader, follower = pty.openpty()
+    asked = threading.Event()
+    control.on_request = lambda: asked.set() if len(control.requests) >= 3 else None
+    command = [sys.executable, "-c", "from vac_core.cli.main import main; main()", "top", "--interval", "0.1"]
+    running = subprocess.Popen(
+        command, stdin=follower, stdout=follower, stderr=follower, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(follower)
+    drawn = b""
+    while not asked.is_set():
+        drawn += os.read(leader, 65536)
+    running.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):
+        while more := os.read(leader, 65536):
+            drawn += more
+    os.close(leader)
+    assert running.wait(timeout=30) == 0
+    assert b"lhcb is first" in drawn
+    assert b"Traceback" not in drawn
 
 
 @pytest.mark.parametrize(

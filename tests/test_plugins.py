@@ -93,6 +93,12 @@ def test_plugins_on_the_path_are_found_beside_the_core_s_own(install: Install) -
     assert record(registry, "log").distribution == "vac-core"
 
 
+def test_the_core_s_own_plugins_are_all_active() -> None:
+    own = [one for one in load_plugins().records if one.distribution == "vac-core"]
+    assert {one.name for one in own} == {"core-commands", "log", "policies", "process", "static", "user_data"}
+    assert [one.error for one in own if one.state is not PluginState.ACTIVE] == []
+
+
 def test_an_import_error_is_kept_as_a_value_and_harms_nobody_else(
     install: Install, load: Callable[..., Registry]
 ) -> None:

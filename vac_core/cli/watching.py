@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import click
+from rich.console import RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from vac_core.cli.asking import ask, peers_to_ask
 from vac_core.cli.client import Control
-from vac_core.cli.display import console, show_json
-from vac_core.cli.invocation import Invocation, examples, pass_invocation
+from vac_core.cli.display import clean, console, show_json
+from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
 from vac_core.cli.space import factories_of, machines_of
 from vac_core.cli.told import told_frames
 from vac_core.cli.top import Frame, render
@@ -49,13 +52,22 @@ def top(invocation: Invocation, interval: float, once: bool, also: tuple[Path, .
     if once or not screen.is_terminal:
         screen.print(render(_frames(invocation, also)))
         return
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Live(render(_frames(invocation, also)), console=screen, screen=True, auto_refresh=False) as live,
+    ):
+        while True:
+            live.refresh()
+            time.sleep(interval)
+            live.update(_drawn(invocation, also))
+
+
+def _drawn(invocation: Invocation, also: Iterable[Path]) -> RenderableType:
+    """The picture, or what is in its way: a factory that is started again comes back into view."""
     try:
-        with Live(render(_frames(invocation, also)), console=screen, screen=True, auto_refresh=False) as live:
-            while True:
-                time.sleep(interval)
-                live.update(render(_frames(invocation, also)), refresh=True)
-    except KeyboardInterrupt:
-        return
+        return render(_frames(invocation, also))
+    except Trouble as trouble:
+        return Text(clean(trouble.format_message()), style="bold red")
 
 
 def _frames(invocation: Invocation, also: Iterable[Path]) -> list[Frame]:

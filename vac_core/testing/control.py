@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +27,8 @@ class FakeControl:
         self.answers: dict[str, Any] = {"GET /status": status(), "GET /why": why()}
         self.refusals: dict[str, tuple[int, Any]] = {}
         self.requests: list[tuple[str, Any]] = []
+        self.on_request: Callable[[], object] = lambda: None
+        """Called, in the service's thread, after each request was noted."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-control", daemon=True)
         self._runner: web.AppRunner | None = None
@@ -57,6 +60,7 @@ class FakeControl:
     async def _answer(self, request: web.Request) -> web.Response:
         asked = f"{request.method} {request.path}"
         self.requests.append((asked, await request.json() if request.can_read_body else None))
+        self.on_request()
         if asked in self.refusals:
             code, body = self.refusals[asked]
             return web.json_response(body, status=code)
