@@ -22,3 +22,10 @@ def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_new(path: Path, content: bytes, *, mode: int) -> None:
+    """Make a file with just the permissions ``mode``; raises `FileExistsError` where there is one already."""
+    with path.open("xb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(content)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from vac_core.context.features import JOB_SHUTDOWNTIME, KEY, MACHINE_SHUTDOWNTIME
-from vac_core.factory.atomic import write_atomically
+from vac_core.factory.atomic import write_atomically, write_new
 from vac_core.interfaces import Features
 
 MACHINEFEATURES: Final = "machinefeatures"
@@ -38,9 +38,11 @@ def _write_keys(directory: Path, keys: Mapping[str, str]) -> None:
     wrong = [key for key in keys if not KEY.fullmatch(key)]
     if wrong:
         raise ValueError(f"{wrong[0]!r} cannot be a key of {directory.name}: use letters, digits and underscores")
+    # Nobody reads a directory that is only being made: its files need not be replaced whole.
+    write = write_atomically if directory.is_dir() else write_new
     directory.mkdir(exist_ok=True)
     directory.chmod(_OPEN)
     for stale in {path.name for path in directory.iterdir()} - keys.keys():
         (directory / stale).unlink()
     for key, value in keys.items():
-        write_atomically(directory / key, value.encode(), mode=_READABLE)
+        write(directory / key, value.encode(), mode=_READABLE)
