@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from concurrent.futures import Executor, Future, wait
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from vac_core.interfaces import MachineTypeError, PluginError
 
+PARTING_SECONDS: Final = 5.0
+"""How long `ThreadCalls.close` waits for calls that have not missed their deadlines."""
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -29,17 +34,18 @@ class ThreadCalls:
     another. While it is stuck there, the same call (the same ``what``) is refused at once.
     """
 
-    def __init__(self, at_once: int = 32, most_threads: int = 512) -> None:
-        self._pool = ThreadPoolExecutor(most_threads, thread_name_prefix="vac")
+    def __init__(self, at_once: int = 32, most_stuck: int = 480) -> None:
+        self._threads = _Threads()
         self._places = asyncio.Semaphore(at_once)
+        self._most_stuck = most_stuck
         self._stuck: set[str] = set()
 
     async def __call__(self, function: Callable[[], T], *, deadline: float, what: str) -> T:
         """Run ``function`` in a thread."""
         async with self._places:
-            if what in self._stuck:
-                raise PluginError(f"{what} has not returned since it missed its deadline")
-            future = asyncio.get_running_loop().run_in_executor(self._pool, function)
+            self._admit(what)
+            future = asyncio.get_running_loop().run_in_executor(self._threads, function)
+            future.add_done_callback(_taken_note_of)
             done, _ = await asyncio.wait([future], timeout=deadline)
         if not done:
             self._stuck.add(what)
@@ -50,9 +56,54 @@ class ThreadCalls:
         except Exception as error:
             raise contained(error, what) from error
 
+    def _admit(self, what: str) -> None:
+        if what in self._stuck:
+            raise PluginError(f"{what} has not returned since it missed its deadline")
+        if len(self._stuck) >= self._most_stuck:
+            raise PluginError(f"{what} is not begun: {len(self._stuck)} calls have not returned since their deadlines")
+
     def close(self) -> None:
-        """Take no more calls; those under way end by themselves."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Give calls under way a moment to return, unless some are stuck; then leave them behind."""
+        self._threads.part(0.0 if self._stuck else PARTING_SECONDS)
+
+
+class _Threads(Executor):
+    """A thread for each call. Unlike the standard library's, it keeps no process from ending: a call may never return.
+
+    What is cut off by the end of the process is as if the daemon had been killed: the next start puts it right.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Begin a call."""
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+
+        def work() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to who awaits the call
+                future.set_exception(error)
+
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        try:
+            threading.Thread(target=work, name="vac-call", daemon=True).start()
+        except RuntimeError as error:  # the host has no thread left
+            future.set_exception(error)
+        return future
+
+    def part(self, seconds: float) -> None:
+        """Wait so long for what is under way."""
+        wait(set(self._under_way), timeout=seconds)
+
+
+def _taken_note_of(future: asyncio.Future[Any]) -> None:
+    """Look at a call's error, so that none is reported as overlooked when its caller has gone."""
+    if not future.cancelled():
+        future.exception()
 
 
 def contained(error: Exception, what: str) -> PluginError:
