@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -83,11 +85,26 @@ def test_a_state_directory_must_be_private_and_a_directory(tmp_path: Path) -> No
     assert only(doctor_host.state_directory(tmp_path / "file" / "below")).verdict is Verdict.PROBLEM
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_state_directory_of_another_user_is_told(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    assert "cannot be written" in only(doctor_host.state_directory(tmp_path)).found
-    assert "is not there" in only(doctor_host.state_directory(tmp_path / "state")).found
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from vac_core.cli.doctor_host import state_directory
+if os.geteuid() == 0:
+    os.setresuid(65534, 65534, 65534)  # root may write anywhere, so this is asked as somebody else
+for path in sys.argv[1:]:
+    print(next(iter(state_directory(Path(path)))).found)
+"""
+
+
+def test_a_state_directory_of_another_user_is_told() -> None:
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o555)
+        command = [sys.executable, "-c", AS_NOBODY, open_to_all, f"{open_to_all}/state"]
+        asked = subprocess.run(command, capture_output=True, text=True, check=True)
+        Path(open_to_all).chmod(0o755)
+    itself, below = asked.stdout.splitlines()
+    assert "cannot be written" in itself
+    assert "is not there" in below
 
 
 def test_a_socket_path_that_the_kernel_would_refuse_is_told(tmp_path: Path) -> None:

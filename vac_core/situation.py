@@ -49,7 +49,7 @@ class Situation:
     capacity: Capacity
     draining: bool = False
     drain_until: float | None = None
-    """When draining ends by itself; None for not before it is told."""
+    """By when every machine must have ended; None lets each live out its time."""
     shutdown_time: float | None = None
     """No machine may outlive this."""
 

@@ -65,7 +65,7 @@ def ask(
             port=settings.vacquery_port,
             deadline=timeout or settings.udp_timeout_seconds,
             key=read_key(settings.vacquery_key_file),
-            manner=Manner(require=settings.vacquery_auth == "require"),
+            manner=Manner(require=settings.vacquery_auth == "require", source=settings.vacquery_address),
         )
     )
 

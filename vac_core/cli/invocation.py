@@ -62,10 +62,16 @@ class Invocation:
 
     @cached_property
     def loaded(self) -> Loaded:
-        """The site files as read, with all that is wrong with them."""
+        """The site files as read, with the copies of vacuum pipes that the factory keeps, and all that is wrong."""
         from vac_core.config.load import load
+        from vac_core.factory.pipe_files import kept_documents
 
-        return load(self.sources, self.registry.option_sets)
+        sets, files = self.registry.option_sets, self.state.machinetypes
+        loaded = load(self.sources, sets, machinetypes_dir=files)
+        if loaded.site is None or not loaded.site.pipes:
+            return loaded
+        documents = kept_documents(self.state.pipes_cache, loaded.site.pipes)
+        return load(self.sources, sets, documents, machinetypes_dir=files)
 
     @property
     def site(self) -> Site:

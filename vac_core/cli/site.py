@@ -6,6 +6,7 @@ import click
 
 from vac_core.cli.display import say, show_json
 from vac_core.cli.invocation import Invocation, examples, pass_invocation
+from vac_core.config.problems import Problem
 
 _json_option = click.option("--json", "-J", "as_json", is_flag=True, help="Print JSON.")
 
@@ -21,7 +22,7 @@ def config() -> None:
 @click.pass_context
 def check(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
     """Tell all that is wrong with the site files: where, what and the mend; exits with 1 if there is an error."""
-    problems = invocation.loaded.problems
+    problems = (*invocation.loaded.problems, *unusable(invocation))
     errors = sum(problem.is_error for problem in problems)
     if as_json:
         import attrs
@@ -33,6 +34,20 @@ def check(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
         read = ", ".join(str(path) for path in invocation.sources) or "no site file"
         say(f"{read}: {errors} errors, {len(problems) - errors} warnings")
     ctx.exit(int(errors > 0))
+
+
+def unusable(invocation: Invocation) -> list[Problem]:
+    """What the installed plugins find wrong with machinetypes that can be read."""
+    from vac_core.factory.binding import UnboundError, bind
+
+    registry, site = invocation.registry, invocation.loaded.site
+    found = []
+    for machinetype in site.machinetypes.values() if site is not None else ():
+        try:
+            bind(machinetype, registry.hypervisors, registry.contextualisers, {})
+        except UnboundError as error:
+            found.append(Problem(section=f"machinetype {machinetype.name}", what=str(error)))
+    return found
 
 
 @config.command(epilog=examples("vac config show", "vac config show --json"))

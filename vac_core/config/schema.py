@@ -88,6 +88,11 @@ class Settings:
         1.25,
         deprecated=("overload_per_cpu",),
     )
+    memory_overcommit: float = option(
+        "New. Times the host's memory that machines may be promised, as few use all of theirs; 0 for no such limit.",
+        decimal(0.0, 100.0),
+        1.5,
+    )
     max_starting: int | None = option(
         "New. Machines that may be starting at one time; as many as there are processors where it is not set.",
         optional(integer(1)),

@@ -6,11 +6,13 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
 
 from vac_core.config.pipes import PipeDocument, PipeError, parse
+from vac_core.config.schema import VacuumPipe
 
 
 @attrs.frozen(kw_only=True)
@@ -73,3 +75,13 @@ class PipeFiles:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def kept_documents(directory: Path, pipes: Mapping[str, VacuumPipe]) -> dict[str, PipeDocument]:
+    """The copies that are kept of these pipes, by prefix, without asking their servers."""
+    kept = {prefix: PipeFiles(directory).read(prefix) for prefix in pipes}
+    return {
+        prefix: one.document
+        for prefix, one in kept.items()
+        if one is not None and one.url == pipes[prefix].vacuum_pipe_url
+    }

@@ -14,6 +14,7 @@ from vac_core.config.pipes import PipeDocument, PipeError
 from vac_core.config.problems import public_url
 from vac_core.config.schema import Settings, VacuumPipe
 from vac_core.factory.pipe_files import Kept, PipeFiles
+from vac_core.factory.state_dir import StateDir
 from vac_core.fetch import Fetched, FetchError, fetch
 
 RETRY_SECONDS: Final = 60.0
@@ -54,7 +55,7 @@ class PipeCache:
     """The site's vacuum pipes. Its methods block, and are called by one thread at a time."""
 
     def __init__(self, state_dir: Path, fetch: Fetch = fetch) -> None:
-        self._files = PipeFiles(state_dir / "pipescache")
+        self._files = PipeFiles(StateDir(state_dir).pipes_cache)
         self._fetch = fetch
         self._pipes: dict[str, _Pipe] = {}
 

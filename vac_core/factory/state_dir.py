@@ -45,6 +45,11 @@ class StateDir:
         """Where the site keeps machinetypes' files, each machinetype in a directory of its name."""
         return self.path / "machinetypes"
 
+    @property
+    def pipes_cache(self) -> Path:
+        """Where the last good copies of vacuum pipes are kept."""
+        return self.path / "pipescache"
+
     def machine(self, machine_id: str) -> Path:
         """A machine's directory."""
         return self.machines / machine_id

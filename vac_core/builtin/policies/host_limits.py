@@ -46,7 +46,7 @@ def overload(situation: Situation) -> Iterator[Veto]:
 def closing(situation: Situation) -> Iterator[Veto]:
     """Whether the factory is draining or its shutdown time has passed."""
     if situation.draining:
-        yield Veto(reason="this factory is draining", until=situation.drain_until)
+        yield Veto(reason="this factory is draining")
     if situation.shutdown_time is not None and situation.now >= situation.shutdown_time:
         yield Veto(reason="this factory's shutdown_time has passed")
 
@@ -73,9 +73,12 @@ def _disk(situation: Situation) -> Iterator[Veto]:
 
 def _memory(situation: Situation) -> Iterator[Veto]:
     """Machinetypes whose next machine would need more memory than is left; nothing where the host's is not known."""
-    if not situation.capacity.memory_bytes:
+    overcommit = situation.settings.memory_overcommit
+    if not situation.capacity.memory_bytes or not overcommit:
         return
-    left = situation.capacity.memory_bytes - sum(machine.memory_bytes for machine in situation.machines)
+    left = int(situation.capacity.memory_bytes * overcommit) - sum(
+        machine.memory_bytes for machine in situation.machines
+    )
     room = min(largest_machine(situation), situation.free_processors)
     for name, machinetype in situation.machinetypes.items():
         processors = max(machinetype.min_processors, min(machinetype.max_processors, room))
