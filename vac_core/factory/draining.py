@@ -33,14 +33,15 @@ class Draining:
 
     def start(self, until: float | None, reason: str, now: float) -> None:
         """Start no more machines, and end those that are there by ``until`` if that is given."""
-        self._commanded = Drain(True, until, reason)
-        self._journal.remember(_FACT, json.dumps(attrs.asdict(self._commanded)))
+        commanded = Drain(True, until, reason)
+        self._journal.remember(_FACT, json.dumps(attrs.asdict(commanded)))
+        self._commanded = commanded
         self._journal.note("draining", reason, now=now)
 
     def stop(self, now: float) -> None:
         """Start machines again."""
-        self._commanded = Drain()
         self._journal.remember(_FACT, None)
+        self._commanded = Drain()
         self._journal.note("undrained", "", now=now)
 
     def in_force(self, settings: Settings) -> Drain:

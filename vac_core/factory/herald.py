@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from vac_core.factory.calls import Calls
-from vac_core.factory.journal import Journal
+from vac_core.factory.journal import Journal, JournalError
 from vac_core.interfaces import Observer, PluginError
 
 _log = logging.getLogger(__name__)
@@ -43,6 +43,13 @@ class Herald:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _tell(self, observer: Observer) -> None:
+        try:
+            await self._tell_all(observer)
+        except JournalError as error:
+            self.troubles[observer.name] = str(error)
+            _log.warning("observer %s will be told again: %s", observer.name, error)
+
+    async def _tell_all(self, observer: Observer) -> None:
         name = observer.name
         while events := self._journal.events_after(self._journal.told(name), _BATCH):
             seq = events[0].seq - 1

@@ -18,6 +18,9 @@ _log = logging.getLogger(__name__)
 LEAST_SECONDS_BETWEEN_POLLS: Final = 1.0
 """However many hints arrive, the space is not asked more often than this."""
 
+_PATIENCE: Final = 2.0
+"""A peer finder keeps to udp_timeout_seconds by itself; one that takes so many times as long is given up."""
+
 _POLLS_KEPT: Final = 2.5
 """A factory that stays silent is believed to be as it was for so many poll intervals, then counts for nothing."""
 
@@ -37,6 +40,7 @@ class PeerKeeper:
         self._clock = clock
         self._news = news
         self._reports: dict[str, FactoryReport] = {}
+        self._silent: dict[str, list[str]] = {}
         self._hint = asyncio.Event()
         self._first = asyncio.Event()
         self.polled: float | None = None
@@ -67,22 +71,33 @@ class PeerKeeper:
         self._hint.clear()
         for finder in self._finders:
             try:
-                reports = list(await finder.gather())
+                async with asyncio.timeout(self._deadline()):
+                    reports = list(await finder.gather())
+                self._silent[finder.name] = sorted(map(str, finder.silent()))
+                self._reports.update({_checked(report).factory: report for report in reports})
             except Exception as error:  # noqa: BLE001 - a peer finder that fails leaves the factory to decide alone
-                self.troubles[finder.name] = f"{type(error).__name__}: {error}"
-                _log.warning("peer finder %s could not gather: %s", finder.name, error)
+                self._trouble(finder.name, error)
                 continue
             self.troubles.pop(finder.name, None)
-            self._reports.update({report.factory: report for report in reports})
         self.polled = self._clock()
         self._first.set()
         self._news()
+
+    def _deadline(self) -> float:
+        return _PATIENCE * self._settings().udp_timeout_seconds
+
+    def _trouble(self, name: str, error: Exception) -> None:
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if self.troubles.get(name) != what:
+            _log.warning("peer finder %s could not gather: %s", name, what)
+        self.troubles[name] = what
 
     async def announce(self) -> None:
         """Let the peers know that something has changed here."""
         for finder in self._finders:
             try:
-                await finder.announce()
+                async with asyncio.timeout(self._deadline()):
+                    await finder.announce()
             except Exception as error:  # noqa: BLE001 - peers will learn of it at their next poll
                 _log.warning("peer finder %s could not announce: %s", finder.name, error)
 
@@ -100,4 +115,10 @@ class PeerKeeper:
 
     def silent(self) -> list[str]:
         """Factories that ought to have answered the latest poll and did not."""
-        return sorted({name for finder in self._finders for name in finder.silent()})
+        return sorted({name for names in self._silent.values() for name in names})
+
+
+def _checked(report: FactoryReport) -> FactoryReport:
+    if not isinstance(report, FactoryReport):
+        raise TypeError(f"it gathered {type(report).__name__}, not FactoryReport")
+    return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -45,7 +46,7 @@ class Watcher:
         settled = before - in_creation
         try:
             listed = await self._calls(
-                hypervisor.list_machines,
+                partial(_listed, hypervisor),
                 deadline=LIST_DEADLINE_SECONDS,
                 what=f"hypervisor {hypervisor.name}, asked for its machines,",
             )
@@ -86,3 +87,11 @@ class Watcher:
         if self.troubles.get(name) != message:
             _log.error("%s", message)
         self.troubles[name] = message
+
+
+def _listed(hypervisor: Hypervisor) -> list[Observed]:
+    listed = list(hypervisor.list_machines())
+    wrong = next((one for one in listed if not isinstance(one, Observed)), None)
+    if wrong is not None:
+        raise PluginError(f"hypervisor {hypervisor.name} listed {type(wrong).__name__}, not Observed")
+    return listed
