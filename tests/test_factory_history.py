@@ -140,7 +140,7 @@ def test_a_path_with_signs_that_mean_something_in_a_uri_is_read(tmp_path: Path) 
 
 
 def test_a_journal_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(JournalError, match="there is no journal at .*--state-dir"):
+    with pytest.raises(JournalError, match=r"there is no journal at .*--state-dir"):
         read(tmp_path / "journal.sqlite")
     assert list(tmp_path.iterdir()) == []
 
