@@ -2,7 +2,7 @@
 #   make demo    a whole space of three factories on this computer, for a minute
 #   make test    every check and every test
 #   make bench   the benchmarks' table
-#   make docs    the documentation, in docs/_build
+#   make docs    the documentation, in build/docs
 
 PYTHON ?= python3
 VENV := .venv
@@ -32,10 +32,10 @@ bench: $(VENV)/.demo
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict --quiet
-	@echo "the documentation is in docs/_build/index.html"
+	@echo "the documentation is in build/docs/index.html"
 
 clean:
-	rm -rf $(VENV) docs/_build demo-output build dist
+	rm -rf $(VENV) demo-output build dist
 
 $(VENV)/.venv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vac needs Python 3.11: make PYTHON=python3.11")'

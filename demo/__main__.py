@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import signal
 import sys
@@ -20,11 +19,12 @@ from demo.figures import Figures, figures
 from demo.report import print_report
 from demo.run import Run
 from demo.story import Story
-from demo.view import LiveView, PlainView, drawn
+from demo.view import LiveView, PlainView, screenshot
 
 _AROUND_SECONDS: Final = 6.0
 """What starting and ending take of the whole time."""
 _INTERRUPTED: Final = 130
+_PAPER_COLUMNS: Final = 110
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -77,7 +77,7 @@ def main(**options: object) -> None:
 
 
 async def _demo(wanted: Wanted) -> int:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PAPER_COLUMNS)
     wanted.logs.mkdir(parents=True, exist_ok=True)
     view = PlainView(console) if wanted.plain or not console.is_terminal else LiveView(console)
     with tempfile.TemporaryDirectory(prefix="vac-demo-") as root:
@@ -97,16 +97,10 @@ async def _demo(wanted: Wanted) -> int:
             console.print(f"{error}", style="bold red")
             await run.close()
             return 1
-        _screenshot(run, wanted.screenshot)
+        if wanted.screenshot is not None:
+            wanted.screenshot.write_text(screenshot(run))
         console.print("the time is up: ending all machines and daemons")
         return _tell(console, run, figures(run, await run.close()), wanted)
-
-
-def _screenshot(run: Run, path: Path | None) -> None:
-    if path is not None:
-        recorder = Console(record=True, width=110, file=io.StringIO())
-        recorder.print(drawn(run))
-        recorder.save_svg(str(path), title="python -m demo")
 
 
 def _tell(console: Console, run: Run, found: Figures, wanted: Wanted) -> int:

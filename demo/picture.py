@@ -15,6 +15,7 @@ from demo.run import Look, Run
 from demo.story import FACTORIES, KILLED, ORGANISATIONS, SLOTS
 
 _STEP_SECONDS: Final = 0.25
+_UNDATED: Final = {".svg": {"Date": None}}
 _WHOLE: Final = SLOTS * len(FACTORIES)
 
 
@@ -26,7 +27,7 @@ def draw(run: Run, figures: Figures, path: Path) -> None:
     _backlogs(below, run.looks)
     _marks(above, below, run)
     above.set_title(f"Three factories share {_WHOLE} processors between three VOs", loc="left", fontsize=12)
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=120, metadata=_UNDATED.get(path.suffix))
 
 
 def busy(figures: Figures) -> tuple[list[float], dict[str, list[float]]]:

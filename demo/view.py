@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _NOTES_SHOWN: Final = 5
 _PLAIN_SECONDS: Final = 3.0
+_WEB_FONT: Final = re.compile(r"@font-face\s*\{[^}]*\}")
 
 
 class LiveView:
@@ -68,6 +71,13 @@ def drawn(run: Run) -> RenderableType:
     title = f"space {SPACE}   {run.at:.0f} of {run.story.seconds:.0f} s"
     notes = [_note(note) for note in run.notes[-_NOTES_SHOWN:]]
     return Group(render(frames, title=title), Text(), _queues(run), Text(), *notes)
+
+
+def screenshot(run: Run) -> str:
+    """The latest look as SVG, with the reader's own fonts: the usual export would have some fetched from the web."""
+    recorder = Console(record=True, width=110, file=io.StringIO(), force_terminal=True)
+    recorder.print(drawn(run))
+    return _WEB_FONT.sub("", recorder.export_svg(title="make demo"))
 
 
 def _note(note: Note) -> Text:
