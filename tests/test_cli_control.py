@@ -128,13 +128,15 @@ def test_reload_tells_of_broken_files_and_exits_with_1(vac: Vac, control: FakeCo
 
 def test_plugins_shows_what_failed_in_the_running_factory(vac: Vac, control: FakeControl) -> None:
     assert vac("plugins").exit_code == 0
-    control.answers["GET /status"] = status(troubles={"log": "disk full"}, why=why(failures={"backoff": "raised"}))
+    control.answers["GET /status"] = status(
+        troubles={"observer log": "disk full"}, why=why(failures={"backoff": "raised"})
+    )
     result = vac("plugins", "--json")
     assert result.exit_code == 1
     records = {record["name"]: record for record in json.loads(result.output)}
     assert records["log"]["state"] == records["policies"]["state"] == "failed"
-    assert records["log"]["error"] == "in the factory, log: disk full"
-    assert records["policies"]["error"] == "in the factory, backoff: raised"
+    assert records["log"]["error"] == "in the factory, observer log: disk full"
+    assert records["policies"]["error"] == "in the factory, policy backoff: raised"
     assert records["static"]["state"] == "active"
 
 

@@ -37,7 +37,7 @@ def _last(record: dict[str, Any]) -> list[str]:
 
 
 def _in_factory(invocation: Invocation) -> dict[str, str]:
-    """What goes wrong in the running factory, by the names of plugins' objects, if one runs that may be asked."""
+    """What goes wrong in the running factory, by objects' kinds and names, if one runs that may be asked."""
     try:
         status = invocation.control.get("/status")
     except NotRunning:
@@ -45,15 +45,15 @@ def _in_factory(invocation: Invocation) -> dict[str, str]:
     except Trouble as trouble:
         click.echo(f"vac: without the running factory's view: {trouble.format_message()}", err=True)
         return {}
-    return dict(status["why"]["failures"]) | dict(status.get("troubles") or {})
+    failures = {f"policy {name}": said for name, said in status["why"]["failures"].items()}
+    return failures | dict(status.get("troubles") or {})
 
 
 def _with_later_failures(found: list[dict[str, Any]], troubles: dict[str, str]) -> list[dict[str, Any]]:
     """The plugins as installed, with what goes wrong in the factory since."""
     told = []
     for record in found:
-        names = [provided.partition(" ")[2] for provided in record["provides"]]
-        later = [f"in the factory, {name}: {troubles[name]}" for name in names if name in troubles]
+        later = [f"in the factory, {one}: {troubles[one]}" for one in record["provides"] if one in troubles]
         errors = [record["error"], *later] if record["error"] else later
         told.append(record | {"state": "failed", "error": "; ".join(errors)} if later else record)
     return told

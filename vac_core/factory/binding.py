@@ -30,7 +30,8 @@ def bind(
 ) -> Binding:
     """Find what a machinetype is made with.
 
-    ``unusable`` gives, by name, the reason why an object of either kind cannot be used now. Raises `UnboundError`.
+    ``unusable`` gives, by kind and name as in ``hypervisor docker``, the reason why an object of either kind cannot be
+    used now. Raises `UnboundError`.
     """
     hypervisor = _hypervisor(machinetype, hypervisors)
     contextualiser = contextualisers.get(machinetype.contextualiser)
@@ -40,9 +41,9 @@ def bind(
             f"no plugin provides the contextualiser '{machinetype.contextualiser}' (there are: {known}): "
             "install its plugin or mend the option contextualiser"
         )
-    for one in (hypervisor, contextualiser):
-        if one.name in unusable:
-            raise UnboundError(f"{one.name}: {unusable[one.name]}")
+    for one in (f"hypervisor {hypervisor.name}", f"contextualiser {contextualiser.name}"):
+        if one in unusable:
+            raise UnboundError(f"{one}: {unusable[one]}")
     problems = _checked(machinetype, (hypervisor, contextualiser))
     if problems:
         raise UnboundError("; ".join(problems))

@@ -13,7 +13,7 @@ from vac_core.config.schema import Settings
 from vac_core.factory.calls import Calls
 from vac_core.factory.state_dir import StateDir, plugin_home
 from vac_core.interfaces import Contextualiser, Home, Hypervisor, Named, Observer, PeerFinder, PluginError, Policy
-from vac_core.model import HealthState
+from vac_core.model import Health, HealthState
 from vac_core.plugins import Registry
 
 _log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ START_DEADLINE_SECONDS: Final = 60.0
 HEALTH_DEADLINE_SECONDS: Final = 30.0
 
 _POLICIES: Final = "[settings] policies"
+_JUDGED_BY_HEALTH: Final = ("hypervisor", "contextualiser")
 
 N = TypeVar("N", bound=Named)
 
@@ -36,7 +37,7 @@ class Crew:
     peer_finders: list[PeerFinder]
     observers: list[Observer]
     failed: dict[str, str] = attrs.field(factory=dict)
-    """Objects that could not be started, each with its reason; they stay unused until the next start."""
+    """Objects that could not be started, as ``policy backoff``, each with its reason; unused until the next start."""
     missing: tuple[str, ...] = ()
     """A line for each name in the site files that no plugin provides."""
     unhealthy: dict[str, str] = attrs.field(factory=dict)
@@ -44,14 +45,19 @@ class Crew:
 
     @property
     def unusable(self) -> dict[str, str]:
-        """Why an object cannot be used now, by name."""
+        """Why an object cannot be used now, by its kind and name, such as ``hypervisor docker``."""
         return {**self.unhealthy, **self.failed}
+
+    def started(self, kind: str, one: Named) -> bool:
+        """Whether an object is to be used."""
+        return f"{kind} {one.name}" not in self.failed
 
     @property
     def unjudged(self) -> str:
         """Why no machinetype may start: a policy that the site wants is not there. Empty where all are."""
         absent = [line for line in self.missing if line.startswith(_POLICIES)]
-        absent += [f"policy {one.name}: {self.failed[one.name]}" for one in self.policies if one.name in self.failed]
+        wanted = [f"policy {one.name}" for one in self.policies]
+        absent += [f"{one}: {self.failed[one]}" for one in wanted if one in self.failed]
         return "; ".join(absent)
 
     async def start(self, home: Home, state: StateDir, registry: Registry, calls: Calls) -> None:
@@ -59,8 +65,8 @@ class Crew:
         for kind, objects in self._by_kind().items():
             for one in objects:
                 await self._start_one(kind, one, home, state, registry, calls)
-        self.peer_finders = self._started(self.peer_finders)
-        self.observers = self._started(self.observers)
+        self.peer_finders = [one for one in self.peer_finders if self.started("peer_finder", one)]
+        self.observers = [one for one in self.observers if self.started("observer", one)]
 
     def _by_kind(self) -> dict[str, list[Named]]:
         return {
@@ -81,42 +87,47 @@ class Crew:
             )
             await calls(partial(one.start, own), deadline=START_DEADLINE_SECONDS, what=f"starting {kind} {one.name}")
         except (PluginError, OSError) as error:
-            self.failed[one.name] = str(error)
+            self.failed[f"{kind} {one.name}"] = str(error)
             _log.error("%s %s is not used: %s", kind, one.name, error)
-
-    def _started(self, objects: Iterable[N]) -> list[N]:
-        return [one for one in objects if one.name not in self.failed]
 
     async def check_health(self, calls: Calls) -> None:
         """Ask every hypervisor and contextualiser whether it can work."""
-        for one in (*self.hypervisors.values(), *self.contextualisers.values()):
-            if one.name not in self.failed:
-                await self._check_one(one, calls)
+        for kind, objects in self._by_kind().items():
+            for one in objects:
+                if kind in _JUDGED_BY_HEALTH and self.started(kind, one):
+                    await self._check_one(f"{kind} {one.name}", one, calls)
 
-    async def _check_one(self, one: Named, calls: Calls) -> None:
+    async def _check_one(self, who: str, one: Named, calls: Calls) -> None:
         try:
-            health = await calls(one.health, deadline=HEALTH_DEADLINE_SECONDS, what=f"the health check of {one.name}")
+            ask, what = partial(_ailment, one), f"the health check of {who}"
+            reason = await calls(ask, deadline=HEALTH_DEADLINE_SECONDS, what=what)
         except PluginError as error:
             reason = str(error)
-        else:
-            reason = f"{health.found}: {health.mend}" if health.state is HealthState.UNUSABLE else ""
-        if reason and self.unhealthy.get(one.name) != reason:
-            _log.error("%s cannot be used now: %s", one.name, reason)
+        if reason and self.unhealthy.get(who) != reason:
+            _log.error("%s cannot be used now: %s", who, reason)
         if reason:
-            self.unhealthy[one.name] = reason
+            self.unhealthy[who] = reason
         else:
-            self.unhealthy.pop(one.name, None)
+            self.unhealthy.pop(who, None)
 
     async def stop(self, calls: Calls) -> None:
         """Stop every object that was started; machines go on running."""
         for kind, objects in self._by_kind().items():
             for one in objects:
-                if one.name in self.failed:
+                if not self.started(kind, one):
                     continue
                 try:
                     await calls(one.stop, deadline=START_DEADLINE_SECONDS, what=f"stopping {kind} {one.name}")
                 except PluginError as error:
                     _log.warning("%s", error)
+
+
+def _ailment(one: Named) -> str:
+    """Why an object cannot be used, by its own word; empty where it can."""
+    health = one.health()
+    if not isinstance(health, Health):
+        raise PluginError(f"its health check gave {type(health).__name__}, not Health")
+    return f"{health.found}: {health.mend}" if health.state is HealthState.UNUSABLE else ""
 
 
 def options_of_plugin(home: Home, plugin: str) -> object:

@@ -98,7 +98,7 @@ class Factory:
         await crew.check_health(self.given.calls)
         loop = asyncio.get_running_loop()
         for hypervisor in crew.hypervisors.values():
-            if hypervisor.name not in crew.failed:
+            if crew.started("hypervisor", hypervisor):
                 self._watch(hypervisor, loop)
         await self._observe(full=True)
         self.background.start(self.peers.run())
@@ -162,13 +162,14 @@ class Factory:
             self._next_full = self.given.clock() + min(RETRY_SECONDS, self.site.settings.pass_seconds)
 
     async def _observe(self, *, full: bool) -> None:
-        hypervisors = self.given.crew.hypervisors
+        crew = self.given.crew
+        hypervisors = crew.hypervisors
         names = set(hypervisors) if full else self._dirty & set(hypervisors)
         self._dirty -= names
         looks = [
             self.watcher.look(hypervisors[name], self.maker.in_creation)
             for name in sorted(names)
-            if name not in self.given.crew.failed
+            if crew.started("hypervisor", hypervisors[name])
         ]
         await asyncio.gather(*looks)
 

@@ -81,10 +81,18 @@ class Lock:
     """An advisory lock that the kernel lets go of when the process ends, however it ends."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a+")
+        try:
+            self._file = path.open("a+")
+            self._take(path)
+        except OSError as error:
+            raise StateDirError(
+                f"{path} cannot be written and locked: {error.strerror}: mend its permissions, its disk, or delete it"
+            ) from error
+
+    def _take(self, path: Path) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             self._file.seek(0)
             holder = self._file.read().strip() or "unknown"
             self._file.close()

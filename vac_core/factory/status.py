@@ -84,15 +84,15 @@ def why(factory: Factory) -> dict[str, Any]:
 
 
 def troubles(factory: Factory) -> Mapping[str, str]:
-    """Whatever goes wrong at present, by what it befell."""
+    """Whatever goes wrong at present, by what it befell; an object by its kind and name, as ``hypervisor docker``."""
     background = {} if factory.background.trouble is None else {"background": factory.background.trouble}
     return {
-        **{line.partition(":")[0]: line for line in factory.given.crew.missing},
+        **{line.partition(" (")[0]: line for line in factory.given.crew.missing},
         **factory.given.crew.unusable,
-        **factory.watcher.troubles,
+        **{f"hypervisor {name}": trouble for name, trouble in factory.watcher.troubles.items()},
+        **{f"peer_finder {name}": trouble for name, trouble in factory.peers.troubles.items()},
+        **{f"observer {name}": trouble for name, trouble in factory.herald.troubles.items()},
         **factory.ender.troubles,
-        **factory.peers.troubles,
-        **factory.herald.troubles,
         **background,
         **factory.troubles,
     }
