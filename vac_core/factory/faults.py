@@ -33,9 +33,12 @@ class Faults:
         self._holds[machinetype.name] = Hold(machinetype, reason, None, 0)
 
     def hold(self, machinetype: MachineType, reason: str, now: float) -> None:
-        """Something else went wrong: try again after 10 s, and after each further failure twice as long, to 600 s."""
+        """Something else went wrong: try again after 10 s, and after each further failure twice as long, to 600 s.
+
+        Machines that were being made at the same time count as one failure, and do not let go of a disabled type.
+        """
         before = self._holds.get(machinetype.name)
-        if before is not None and before.until is not None and now < before.until:
+        if self.holds(machinetype, now) is not None:
             return
         failures = before.failures + 1 if before is not None else 1
         wait = min(LONGEST_HOLD_SECONDS, FIRST_HOLD_SECONDS * 2 ** min(failures - 1, 10))
