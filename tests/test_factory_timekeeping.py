@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 from hypothesis import given
@@ -57,7 +59,8 @@ def test_a_clock_that_is_set_and_set_back_between_two_looks_has_not_jumped() -> 
 def test_every_time_of_a_machine_moves_by_the_same_and_nothing_else_does(
     seconds: float, times: tuple[float | None, ...], state: MachineState
 ) -> None:
-    one = attrs.evolve(machine(state=state, cpu_seconds=60.0), **dict(zip(TIMES[2:], times, strict=True)))
+    given_times: dict[str, Any] = dict(zip(TIMES[2:], times, strict=True))
+    one = machine(state=state, cpu_seconds=60.0, **given_times)
     moved = shifted(one, seconds)
     for name in TIMES:
         before = getattr(one, name)
