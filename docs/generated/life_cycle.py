@@ -91,6 +91,7 @@ def _draw_arc(svg: ET.Element, begin: int, end: int, level: int, words: list[str
     ET.SubElement(svg, "path", {"d": path, "fill": "none", "stroke": "#444", "marker-end": "url(#arrow)"})
     label = ET.SubElement(svg, "text", x=f"{(start + stop) / 2}", y=f"{edge + rise + (-5 if onwards else 15)}")
     label.attrib |= {"text-anchor": "middle", "font-family": "sans-serif", "font-size": "12", "fill": "#444"}
+    label.attrib |= {"stroke": "white", "stroke-width": "4", "paint-order": "stroke"}
     label.text = ", ".join(words)
 
 
