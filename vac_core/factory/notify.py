@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 
 _log = logging.getLogger(__name__)
@@ -20,12 +21,14 @@ def notify(state: str) -> None:
         try:
             sender.sendto(state.encode(), address)
         except OSError as error:
-            _log.warning("the service manager at $NOTIFY_SOCKET cannot be told: %s", error.strerror)
+            _log.warning("the service manager at $NOTIFY_SOCKET cannot be told: %s", error.strerror or error)
 
 
 def watchdog_seconds() -> float | None:
     """How often the service manager wants to hear ``WATCHDOG=1``, halved for safety; None where it does not."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
-    if not microseconds.isdigit() or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+    if not re.fullmatch("[1-9][0-9]{0,15}", microseconds):
+        return None
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     return int(microseconds) / 2_000_000
