@@ -17,6 +17,7 @@ from typing import Final
 
 from benchmarks.table import Row
 from vac_core.factory.history import read
+from vac_core.testing.sweep import sweep
 
 TURNS: Final = 40
 FILLED: Final = 64
@@ -116,19 +117,7 @@ def daemon(directory: Path, user_data: str, *, processors: int, more: str = "") 
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
-        end_machines(state / "journal.sqlite")
-
-
-def end_machines(journal: Path) -> None:
-    """Kill the process group of every machine that the journal tells of."""
-    ids = {event["machine"]["id"].encode() for event in read(journal, limit=100000) if event["machine"]}
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            words = environ.read_bytes().split(b"\0")
-            if any(b"VAC_MACHINE_ID=" + one in words for one in ids):
-                os.kill(int(environ.parent.name), signal.SIGKILL)
-        except OSError:
-            continue
+        sweep(state)
 
 
 def times_of(journal: Path, what: str) -> list[float]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from system.daemon_kit import Daemon, processes_of
+from system.daemon_kit import Daemon
+
+from vac_core.testing.sweep import sweep
 
 
 @pytest.fixture
@@ -19,7 +19,4 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     yield one
     if one.process is not None:
         one.signal(signal.SIGKILL)
-    for machine_id in {event["machine"]["id"] for event in one.events() if event["machine"]}:
-        for pid in processes_of(machine_id):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    sweep(one.state.path)

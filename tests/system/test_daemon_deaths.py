@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -30,10 +31,8 @@ def test_death_after_each_write_leaves_no_orphan_and_loses_no_record(daemon: Dae
     daemon.write_site(quick + slow)
     die_after(daemon, writes)
     daemon.start()
-    daemon.control.post("/drain", {"reason": "see what is left"})
-    for machine in daemon.control.get("/machines")["machines"]:
-        if machine["machinetype"] == "slow":
-            daemon.control.post("/stop", {"machine": machine["id"]})
+    daemon.wait_for(event_what="planned")
+    daemon.control.post("/drain", {"reason": "see what is left", "until": time.time()})
     happened: dict[str, Counter[str]] = {}
     while not happened or any(counts["cleared"] == 0 for counts in happened.values()):
         daemon.wait_for(event_what="cleared")

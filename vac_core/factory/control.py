@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from aiohttp import web
@@ -14,6 +16,7 @@ from vac_core.decide.ends import requested
 from vac_core.factory import status
 from vac_core.factory.factory import Factory
 from vac_core.factory.records import machine_as_json
+from vac_core.model import MachineState
 from vac_core.plugins import Registry
 
 _MODE = 0o660
@@ -79,7 +82,11 @@ class Control:
         name = str(words.get("machine") or "")
         machine = self.factory.roster.find(name)
         if machine is None:
-            raise _refused(f"there is no machine '{name}' alive here: 'vac machines' lists them", status=404)
+            raise _refused(
+                f"there is no machine '{name}' alive here: 'vac machines' lists them", status=HTTPStatus.NOT_FOUND
+            )
+        if machine.state is MachineState.PLANNED:
+            raise _refused(f"{machine.name} is still being made: try again when it runs", status=HTTPStatus.CONFLICT)
         self.factory.ender.stop(machine, requested(str(words.get("reason") or "")))
         self.factory.wake()
         return web.json_response({"machine": machine_as_json(self.factory.roster.get(machine.id) or machine)})
@@ -100,9 +107,15 @@ async def _words(request: web.Request) -> dict[str, Any]:
     return words
 
 
-def _refused(message: str, *, status: int = 400) -> web.HTTPException:
-    refusal = web.HTTPNotFound if status == web.HTTPNotFound.status_code else web.HTTPBadRequest
-    return refusal(text=json.dumps({"error": message}), content_type="application/json")
+_REFUSALS: Final[Mapping[HTTPStatus, type[web.HTTPException]]] = {
+    HTTPStatus.BAD_REQUEST: web.HTTPBadRequest,
+    HTTPStatus.NOT_FOUND: web.HTTPNotFound,
+    HTTPStatus.CONFLICT: web.HTTPConflict,
+}
+
+
+def _refused(message: str, *, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> web.HTTPException:
+    return _REFUSALS[status](text=json.dumps({"error": message}), content_type="application/json")
 
 
 async def serve(control: Control, path: Path) -> web.AppRunner:
