@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping
-from http import HTTPStatus
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,12 +12,15 @@ from aiohttp import web
 from vac_core.decide.ends import requested
 from vac_core.factory import status
 from vac_core.factory.factory import Factory
+from vac_core.factory.journal import JournalError
 from vac_core.factory.records import machine_as_json
 from vac_core.model import MachineState
 from vac_core.plugins import Registry
 
 _MODE = 0o660
 _REQUEST_MAX = 65536
+_LATEST: Final = 253402300800
+"""The end of the year 9999, the last that can be shown."""
 SOCKET_PATH_MAX = 107
 """Octets that the kernel takes for a Unix socket's path (unix(7))."""
 
@@ -35,7 +35,7 @@ class Control:
 
     def application(self) -> web.Application:
         """The routes."""
-        application = web.Application(client_max_size=_REQUEST_MAX)
+        application = web.Application(client_max_size=_REQUEST_MAX, middlewares=[_refusals_as_json])
         application.add_routes(
             [
                 web.get("/status", self._status),
@@ -64,9 +64,7 @@ class Control:
 
     async def _drain(self, request: web.Request) -> web.Response:
         words = await _words(request)
-        until = words.get("until")
-        if until is not None and not (isinstance(until, int | float) and math.isfinite(until)):
-            raise _refused("until must be a time in Unix seconds, or null")
+        until = _time(words.get("until"))
         self.factory.draining.start(until, str(words.get("reason") or ""), self.factory.given.clock())
         self.factory.wake()
         return web.json_response({"draining": True, "until": until})
@@ -82,11 +80,9 @@ class Control:
         name = str(words.get("machine") or "")
         machine = self.factory.roster.find(name)
         if machine is None:
-            raise _refused(
-                f"there is no machine '{name}' alive here: 'vac machines' lists them", status=HTTPStatus.NOT_FOUND
-            )
+            raise web.HTTPNotFound(text=f"there is no machine '{name}' alive here: 'vac machines' lists them")
         if machine.state is MachineState.PLANNED:
-            raise _refused(f"{machine.name} is still being made: try again when it runs", status=HTTPStatus.CONFLICT)
+            raise web.HTTPConflict(text=f"{machine.name} is still being made: try again when it runs")
         self.factory.ender.stop(machine, requested(str(words.get("reason") or "")))
         self.factory.wake()
         return web.json_response({"machine": machine_as_json(self.factory.roster.get(machine.id) or machine)})
@@ -100,22 +96,31 @@ class Control:
 async def _words(request: web.Request) -> dict[str, Any]:
     try:
         words = await request.json() if request.can_read_body else {}
-    except ValueError:
-        raise _refused("the request's body is not JSON") from None
+    except (ValueError, LookupError, RecursionError):  # no JSON, no charset that is known, nested without end
+        raise web.HTTPBadRequest(text="the request's body is not JSON") from None
     if not isinstance(words, dict):
-        raise _refused("the request's body must be a JSON object")
+        raise web.HTTPBadRequest(text="the request's body must be a JSON object")
     return words
 
 
-_REFUSALS: Final[Mapping[HTTPStatus, type[web.HTTPException]]] = {
-    HTTPStatus.BAD_REQUEST: web.HTTPBadRequest,
-    HTTPStatus.NOT_FOUND: web.HTTPNotFound,
-    HTTPStatus.CONFLICT: web.HTTPConflict,
-}
+def _time(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LATEST:
+        return value
+    raise web.HTTPBadRequest(text="until must be a time in Unix seconds, or null")
 
 
-def _refused(message: str, *, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> web.HTTPException:
-    return _REFUSALS[status](text=json.dumps({"error": message}), content_type="application/json")
+@web.middleware
+async def _refusals_as_json(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as refusal:
+        return web.json_response({"error": refusal.text or refusal.reason}, status=refusal.status)
+    except JournalError as error:
+        return web.json_response({"error": str(error)}, status=web.HTTPServiceUnavailable.status_code)
 
 
 async def serve(control: Control, path: Path) -> web.AppRunner:
