@@ -91,6 +91,7 @@ class Run:
         finally:
             for task in rest:
                 task.cancel()
+        await self.look()
 
     async def _until(self, at: float) -> None:
         await asyncio.sleep(max(0.0, at - self.at))

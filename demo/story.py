@@ -67,7 +67,7 @@ class Story:
 
     def wallclock_seconds(self, organisation: Organisation) -> int:
         """How long one of a VO's machines may live."""
-        return max(3, round(organisation.life * self.seconds))
+        return max(5, round(organisation.life * self.seconds))
 
     def dry(self, organisation: Organisation) -> tuple[tuple[float, float], ...]:
         """When a queue gets nothing new, in seconds."""

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-space.md"
 _UNTIL = 'until CONDITION; do sleep 0.2; (( ++tries < 150 )) || { echo "waited in vain"; exit 1; }; done\n'
 WAITS = {
-    "factory run": 'vac --state-dir one why > why/machines/*/joboutputs/greeting | wc -l)" -ge 12 ]',
+    "factory run": "vac --state-dir one why > why && (( $(ls {one,two}/machines/*/joboutputs/greeting | wc -l) > 11 ))",
     "sed -i": 'vac top --once | grep -Eq "^blue +50.0% +50.0%"',
     "two drain": 'vac machines | grep -q " 0 running"',
 }
@@ -31,7 +31,7 @@ WAITS = {
 def script(space: Path, port: int) -> str:
     """All the tutorial's commands, each block announced by its number."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", TUTORIAL.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    parts = ["set -m\ntries=0\n"]
+    parts = ["set -m\ntrap 'kill $(jobs -p) 2>&-' EXIT\ntries=0\n"]
     for number, block in enumerate(blocks):
         parts.append(f'echo "=== {number}"\n{block}')
         parts += [_UNTIL.replace("CONDITION", wait) for words, wait in WAITS.items() if words in block]
