@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -156,3 +158,51 @@ def test_user_data_that_is_no_program_disables_its_machinetype_alone(daemon: Dae
     disabled = daemon.control.get("/status")["disabled"]
     assert set(disabled) == {"bad"}
     assert "bad" in daemon.cli("why", "bad").stdout
+
+
+def test_an_option_that_is_read_once_is_named_when_it_changes(daemon: Daemon) -> None:
+    daemon.write_site("")
+    daemon.start()
+    daemon.write_site("", "policies = backoff target-shares\n")
+    daemon.wait_for(message="restart it, its machines will go on")
+    assert "[settings] policies" in daemon.control.get("/status")["troubles"]["restart"]
+
+
+def test_sighup_has_the_site_files_read_again(daemon: Daemon) -> None:
+    daemon.write_site("")
+    daemon.start()
+    before = daemon.control.get("/status")["config"]["read"]
+    assert daemon.process is not None
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.write_site(daemon.machinetype("lhcb", shell("exec sleep 600")))
+    daemon.wait_for(event_what="planned", machinetype="lhcb")
+    assert daemon.control.get("/status")["config"]["read"] > before
+
+
+def test_hostile_datagrams_leave_the_factory_answering(daemon: Daemon) -> None:
+    daemon.write_site("")
+    daemon.start()
+    junk = [b"", b"1", b"null", b"[]", b"{", b"NaN", b'{"message_type": 7}', b"\xff" * 1400, b"[" * 60000]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for number in range(2000):
+            stranger.sendto(junk[number % len(junk)], ("127.0.0.1", daemon.port))
+    assert list(daemon.json("factories")["factories"]) == ["wn01.example.org"]
+
+
+def test_a_full_disk_stops_starts_and_loses_nothing(daemon: Daemon, gates: tuple[Gate, Gate]) -> None:
+    running, go = gates
+    script = waiting(gates, "echo '200 before the disk was full' > $JOBOUTPUTS/shutdown_message")
+    daemon.write_site(daemon.machinetype("lhcb", script), "max_starting = 1\n")
+    daemon.start()
+    machine_id = running.wait()
+    daemon.control.post("/drain", {"reason": "one is enough"})
+    assert daemon.process is not None
+    unlimited = resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE)
+    # No file of the daemon's can grow now, as on a full disk; the machine's own limits are as they were.
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (0, unlimited[1]))
+    go.open()
+    daemon.wait_for(message="this pass could not be finished")
+    assert "check the disk" in daemon.control.get("/status")["troubles"]["pass"]
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, unlimited)
+    gone = daemon.wait_for(event_what="gone", machine_id=machine_id)
+    assert gone["machine_outcome"] == "200 before the disk was full"

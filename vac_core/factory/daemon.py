@@ -155,7 +155,7 @@ async def _until_told(factory: Factory) -> None:
     work = asyncio.create_task(factory.run())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)
-    loop.add_signal_handler(signal.SIGHUP, lambda: factory.background.start(factory.refresh_site(force=True)))
+    loop.add_signal_handler(signal.SIGHUP, lambda: factory.background.start(factory.follower.refresh(force=True)))
     watchdog = asyncio.create_task(_feed_watchdog())
     notify(f"READY=1\nMAINPID={os.getpid()}\nSTATUS=factory {factory.given.name}")
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
 from typing import Final
 
 from vac_core.config.schema import Site
@@ -22,19 +21,18 @@ from vac_core.factory.maker import Maker, Order
 from vac_core.factory.new_machine import new_machine
 from vac_core.factory.peers import PeerKeeper
 from vac_core.factory.roster import Roster
+from vac_core.factory.site_follower import SiteFollower
 from vac_core.factory.surroundings import Surroundings
 from vac_core.factory.timekeeping import JumpWatch
 from vac_core.factory.trades import TradeBook, Trades
 from vac_core.factory.warden import Warden
 from vac_core.factory.watcher import Watcher
-from vac_core.interfaces import Hypervisor, PluginError, SpaceView
+from vac_core.interfaces import Hypervisor, SpaceView
 from vac_core.model import Machine
 from vac_core.situation import Situation
 
 _log = logging.getLogger(__name__)
 
-SITE_LOOKED_AT_SECONDS: Final = 2.0
-SITE_DEADLINE_SECONDS: Final = 300.0
 RETRY_SECONDS: Final = 5.0
 """How soon a pass that failed, for want of disk space say, is tried again."""
 TICK_SECONDS: Final = 0.01
@@ -61,6 +59,7 @@ class Factory:
         self.peers = PeerKeeper(given.crew.peer_finders, lambda: self.site.settings, given.clock, self.wake)
         self.herald = Herald(given.journal, given.crew.observers, given.calls)
         self.plan: Plan | None = None
+        self.follower = SiteFollower(given.source, given.calls, given.clock, self.wake)
         self.attic = Attic(given.state, given.journal, self.roster)
         self.background = Background(self.wake)
         self.troubles: dict[str, str] = {}
@@ -102,7 +101,7 @@ class Factory:
                 self._watch(hypervisor, loop)
         await self._observe(full=True)
         self.background.start(self.peers.run())
-        self.background.start(self._follow_site())
+        self.background.start(self.follower.run())
 
     def _watch(self, hypervisor: Hypervisor, loop: asyncio.AbstractEventLoop) -> None:
         def changed(_machine_id: str) -> None:
@@ -257,26 +256,6 @@ class Factory:
             await self.maker.make(order)
         finally:
             self.look_soon(order.binding.hypervisor.name)
-
-    async def _follow_site(self) -> None:
-        """Read the site files again when they change, and pipes when their time has come."""
-        while True:
-            await asyncio.sleep(SITE_LOOKED_AT_SECONDS)
-            await self.refresh_site()
-
-    async def refresh_site(self, *, force: bool = False) -> None:
-        """Look at the site files and pipes now."""
-        read = partial(self.given.source.refresh, self.given.clock(), force=force)
-        try:
-            changed = await self.given.calls(read, deadline=SITE_DEADLINE_SECONDS, what="reading the site files")
-        except PluginError as error:
-            self.troubles["site"] = str(error)
-            _log.error("%s", error)
-            return
-        self.troubles.pop("site", None)
-        if changed:
-            _log.info("the site files or pipes have changed")
-            self.wake()
 
     def snapshot(self) -> SpaceView:
         """What other factories are answered from: kept in memory, drawn up anew after each pass."""

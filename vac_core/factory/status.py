@@ -92,6 +92,7 @@ def troubles(factory: Factory) -> Mapping[str, str]:
         **{f"hypervisor {name}": trouble for name, trouble in factory.watcher.troubles.items()},
         **{f"peer_finder {name}": trouble for name, trouble in factory.peers.troubles.items()},
         **{f"observer {name}": trouble for name, trouble in factory.herald.troubles.items()},
+        **factory.follower.troubles,
         **factory.ender.troubles,
         **background,
         **factory.troubles,
