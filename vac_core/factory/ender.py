@@ -67,7 +67,9 @@ class Ender:
 
     async def _request_stop(self, machine: Machine, deadline: float) -> None:
         directory = self._state.machine(machine.id)
-        hypervisor = self._hypervisors[machine.hypervisor]
+        hypervisor = self._hypervisors.get(machine.hypervisor)
+        if hypervisor is None:
+            return
 
         def ask() -> None:
             try:
@@ -108,6 +110,8 @@ class Ender:
         """Destroy what has outstayed its grace, and clear away what has ended: also what an earlier try left."""
         for machine in self._roster.unfinished:
             self.tend_one(machine)
+            if machine.hypervisor not in self._hypervisors:
+                self._abandoned(machine)
 
     def tend_one(self, machine: Machine) -> None:
         """Destroy or clear away one machine, if it is time."""
@@ -118,6 +122,13 @@ class Ender:
             self._start(machine.id, self._clear(machine, hypervisor))
         elif machine.state is MachineState.STOPPING and (machine.stop_deadline or 0.0) <= self._clock():
             self._start(machine.id, self._destroy(machine.id, hypervisor))
+
+    def _abandoned(self, machine: Machine) -> None:
+        what = f"machine {machine.name} ({machine.id})"
+        if what not in self.troubles:
+            mend = "install its plugin again, or do not block it"
+            self.troubles[what] = f"no plugin provides its hypervisor {machine.hypervisor}: {mend}"
+            _log.error("%s: %s", what, self.troubles[what])
 
     def clear_stray(self, machine_id: str, hypervisor: Hypervisor) -> None:
         """Destroy a machine of ours that no journalled intent tells of."""

@@ -117,7 +117,8 @@ class Maker:
             context=context,
             directory=directory,
         )
-        return {**context.details, **hypervisor.create(request)}
+        details = {**context.details, **hypervisor.create(request)}
+        return {str(name): str(value) for name, value in details.items()}
 
 
 def _power(order: Order) -> float | None:
