@@ -88,7 +88,7 @@ class Control:
         return web.json_response({"machine": machine_as_json(self.factory.roster.get(machine.id) or machine)})
 
     async def _reload(self, _request: web.Request) -> web.Response:
-        await self.factory.refresh_site(force=True)
+        await self.factory.follower.refresh(force=True)
         source = self.factory.given.source
         return web.json_response({"stale": source.stale, "problems": list(source.problems)})
 
