@@ -145,6 +145,8 @@ class Ender:
 
         if await self._contained(clear, DESTROY_DEADLINE_SECONDS, f"clearing away {machine.name} ({machine.id})"):
             self._roster.happen(machine.id, Happening.CLEARED)
+            for what in [what for what in self.troubles if machine.id in what]:
+                del self.troubles[what]
 
     async def _destroy(self, machine_id: str, hypervisor: Hypervisor) -> None:
         what = f"destroying machine {machine_id}"
@@ -156,7 +158,8 @@ class Ender:
             await self._calls(function, deadline=deadline, what=what)
         except PluginError as error:
             if what not in self.troubles:
-                _log.error("%s; it will be tried again", error)
+                said = str(error) if str(error).startswith(what) else f"{what}: {error}"
+                _log.error("%s; it will be tried again", said)
             self.troubles[what] = str(error)
             return False
         self.troubles.pop(what, None)
