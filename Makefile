@@ -24,7 +24,7 @@ lint: $(VENV)/.dev $(VENV)/.demo $(VENV)/.docs
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run vac_core/builtin/*.sh; \
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run vac_core/builtin/process/*.sh; \
 	elif [ "$$CI" = true ]; then echo "shellcheck is not installed, and this is CI" >&2; exit 1; fi
 
 bench: $(VENV)/.demo

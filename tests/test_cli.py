@@ -109,7 +109,7 @@ def test_a_quick_help_imports_no_http_and_no_daemon() -> None:
         "import sys\nsys.argv = ['vac', '--help']\n"
         "from vac_core.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
-        "heavy = {'aiohttp', 'vac_core.factory.daemon', 'vac_core.factory.http'} & set(sys.modules)\n"
+        "heavy = {'aiohttp', 'vac_core.factory.daemon', 'vac_core.factory.web.application'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)) or 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vac_core.context.listings import canonical, listing, segments
 from vac_core.context.trees import metadata_tree
-from vac_core.factory.guests import write_tree
+from vac_core.factory.web.guests import write_tree
 from vac_core.interfaces import Context, ContextFile
 
 KEYS = ("ssh-ed25519 AAAA one", "ssh-rsa BBBB two")

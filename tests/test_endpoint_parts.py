@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vac_core.config.read import Peer
-from vac_core.factory.endpoint_key import read_key
-from vac_core.factory.endpoint_limits import Limits, Meter
-from vac_core.factory.endpoint_names import FRESH_SECONDS, AddressBook
-from vac_core.factory.endpoint_pace import Paced
-from vac_core.factory.endpoint_sockets import listening, plain_address
+from vac_core.factory.endpoint.key import read_key
+from vac_core.factory.endpoint.limits import Limits, Meter
+from vac_core.factory.endpoint.names import FRESH_SECONDS, AddressBook
+from vac_core.factory.endpoint.pace import Paced
+from vac_core.factory.endpoint.sockets import listening, plain_address
 from vac_core.interfaces import PluginError
 from vac_core.testing import run_virtual
 from vac_core.vacquery.messages import MessageError, Refusal

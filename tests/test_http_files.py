@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from yarl import URL
 
-from vac_core.factory.http import build, plain_address
-from vac_core.factory.http_listener import listen
+from vac_core.factory.web.application import build, plain_address
+from vac_core.factory.web.listener import listen
 from vac_core.testing import context, machine, settings
 from vac_core.testing.guests import FakeGuests
 

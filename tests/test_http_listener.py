@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vac_core.factory.allowance import Allowance
-from vac_core.factory.http import build
-from vac_core.factory.http_listener import MOST_CONNECTIONS, ListenError, listen
+from vac_core.factory.web.allowance import Allowance
+from vac_core.factory.web.application import build
+from vac_core.factory.web.listener import MOST_CONNECTIONS, ListenError, listen
 from vac_core.testing import context, machine, settings
 from vac_core.testing.guests import FakeGuests
 

@@ -11,11 +11,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from vac_core.factory.http import build
-from vac_core.factory.http_listener import listen
-from vac_core.factory.http_refusal import Disk, RefusedError
-from vac_core.factory.spool import Spool
-from vac_core.factory.uploads import MOST_AT_ONCE, Uploads
+from vac_core.factory.web.application import build
+from vac_core.factory.web.listener import listen
+from vac_core.factory.web.refusal import Disk, RefusedError
+from vac_core.factory.web.spool import Spool
+from vac_core.factory.web.uploads import MOST_AT_ONCE, Uploads
 from vac_core.testing import context, machine, settings
 from vac_core.testing.guests import FakeGuests
 

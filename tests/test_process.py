@@ -1,7 +1,7 @@
 import pytest
 
 from vac_core.builtin.process import ProcessHypervisor
-from vac_core.builtin.process_options import ProcessPlugin
+from vac_core.builtin.process.options import ProcessPlugin
 from vac_core.testing import home as make_home
 from vac_core.testing.contracts.hypervisor import HypervisorContract
 

@@ -10,10 +10,10 @@ import attrs
 import pytest
 
 from vac_core.builtin.process import ProcessHypervisor
-from vac_core.builtin.process_members import members
-from vac_core.builtin.process_options import ProcessMachine, ProcessPlugin
-from vac_core.builtin.process_record import Record
-from vac_core.builtin.process_table import process, processes
+from vac_core.builtin.process.members import members
+from vac_core.builtin.process.options import ProcessMachine, ProcessPlugin
+from vac_core.builtin.process.record import Record
+from vac_core.builtin.process.table import process, processes
 from vac_core.interfaces import ContextFile, MachineTypeError, PluginError
 from vac_core.testing import create_request, machine, machinetype
 from vac_core.testing import home as make_home

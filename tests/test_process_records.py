@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vac_core.builtin.process import ProcessHypervisor
-from vac_core.builtin.process_limits import limits_of
-from vac_core.builtin.process_members import members
-from vac_core.builtin.process_options import ProcessMachine, ProcessPlugin
-from vac_core.builtin.process_program import prepare
-from vac_core.builtin.process_record import Ending, Record, Supervised, read_ending
-from vac_core.builtin.process_spawn import launch
-from vac_core.builtin.process_table import Process, boot_id, open_process, process
+from vac_core.builtin.process.limits import limits_of
+from vac_core.builtin.process.members import members
+from vac_core.builtin.process.options import ProcessMachine, ProcessPlugin
+from vac_core.builtin.process.program import prepare
+from vac_core.builtin.process.record import Ending, Record, Supervised, read_ending
+from vac_core.builtin.process.spawn import launch
+from vac_core.builtin.process.table import Process, boot_id, open_process, process
 from vac_core.testing import create_request, machine, machinetype, settings
 from vac_core.testing import home as make_home
 
@@ -185,7 +185,7 @@ FACTORY_THAT_DIES = """
 import os, signal, sys
 from pathlib import Path
 from vac_core.builtin.process import ProcessHypervisor
-from vac_core.builtin.process_options import ProcessPlugin
+from vac_core.builtin.process.options import ProcessPlugin
 from vac_core.testing import create_request, home, machine
 at = home(Path(sys.argv[1]), options=ProcessPlugin(cgroup=sys.argv[2]))
 hypervisor = ProcessHypervisor()
@@ -215,7 +215,7 @@ def test_a_machine_outlives_a_factory_that_is_killed_and_its_end_is_told_to_the_
 
 FACTORY_THAT_DIES_EARLY = FACTORY_THAT_DIES.replace(
     "hypervisor.create(",
-    "import vac_core.builtin.process_record as records\n"
+    "import vac_core.builtin.process.record as records\n"
     "records.Record.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
     "hypervisor.create(",
 ).replace("exec sleep 600", 'echo ran >\\"$JOBOUTPUTS/ran\\"')

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from vac_core.factory.http import build
-from vac_core.factory.http_listener import listen
+from vac_core.factory.web.application import build
+from vac_core.factory.web.listener import listen
 from vac_core.interfaces import ContextFile
 from vac_core.testing import context, machine, settings
 from vac_core.testing.guests import FakeGuests

@@ -11,10 +11,10 @@ from typing import Final
 from vac_core.config.read import Peer
 from vac_core.config.schema import Settings
 from vac_core.factory.endpoint import Limits, Manner, Responder, query
-from vac_core.factory.endpoint_limits import Meter
-from vac_core.factory.endpoint_pace import Paced
-from vac_core.factory.endpoint_rules import Acquaintances
-from vac_core.factory.endpoint_vacmon import VacMon
+from vac_core.factory.endpoint.limits import Meter
+from vac_core.factory.endpoint.pace import Paced
+from vac_core.factory.endpoint.rules import Acquaintances
+from vac_core.factory.endpoint.vacmon import VacMon
 from vac_core.hookspecs import hookimpl
 from vac_core.interfaces import Home, PeerFinder, PluginError, SpaceView
 from vac_core.model import FactoryReport, Health, HealthState

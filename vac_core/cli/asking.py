@@ -54,7 +54,7 @@ def ask(
     Raises `Trouble` or `PluginError` where the site files or the space's key cannot be used.
     """
     from vac_core.factory.endpoint import Manner, query
-    from vac_core.factory.endpoint_key import read_key
+    from vac_core.factory.endpoint.key import read_key
 
     settings = invocation.site.settings
     return asyncio.run(

@@ -17,9 +17,9 @@ from vac_core.factory.binding import Binding
 from vac_core.factory.calls import Calls
 from vac_core.factory.faults import Faults
 from vac_core.factory.features_files import write_features
-from vac_core.factory.guests import write_tree
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
+from vac_core.factory.web.guests import write_tree
 from vac_core.interfaces import ContextRequest, CreateRequest, MachineTypeError, PluginError, Urls
 from vac_core.model import Happening, Machine, Outcome
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from hmac import compare_digest
 
 from vac_core.config.schema import Settings
-from vac_core.factory.guests import Guest
-from vac_core.factory.http import build
-from vac_core.factory.http_listener import Listener, ListenError, listen
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
+from vac_core.factory.web.application import build
+from vac_core.factory.web.guests import Guest
+from vac_core.factory.web.listener import Listener, ListenError, listen
 from vac_core.model import Machine
 
 _log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from vac_core.context.trees import metadata_tree
 from vac_core.factory.features_files import write_features
-from vac_core.factory.guests import METADATA, Guest, write_tree
-from vac_core.factory.spool import JOBOUTPUTS
+from vac_core.factory.web.guests import METADATA, Guest, write_tree
+from vac_core.factory.web.spool import JOBOUTPUTS
 from vac_core.interfaces import Context, Features
 
 

@@ -7,11 +7,11 @@ import subprocess
 import time
 from pathlib import Path
 
-from vac_core.builtin.process_cgroup import Cgroup
-from vac_core.builtin.process_members import members
-from vac_core.builtin.process_record import Record, Supervised
-from vac_core.builtin.process_spawn import Launch
-from vac_core.builtin.process_table import Process, kill_all, processes
+from vac_core.builtin.process.cgroup import Cgroup
+from vac_core.builtin.process.members import members
+from vac_core.builtin.process.record import Record, Supervised
+from vac_core.builtin.process.spawn import Launch
+from vac_core.builtin.process.table import Process, kill_all, processes
 from vac_core.interfaces import PluginError
 
 _PATIENCE_SECONDS = 5.0

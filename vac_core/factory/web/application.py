@@ -17,13 +17,13 @@ from aiohttp import web
 from vac_core import __version__
 from vac_core.config.schema import Settings
 from vac_core.context.listings import canonical, segments
-from vac_core.factory.allowance import Allowance
 from vac_core.factory.features_files import JOBFEATURES, MACHINEFEATURES
-from vac_core.factory.guests import Guest, Guests
-from vac_core.factory.http_files import feature, metadata, output, session_token
-from vac_core.factory.http_refusal import NOT_FOUND, TOO_MANY, Disk, RefusedError
-from vac_core.factory.spool import JOBOUTPUTS
-from vac_core.factory.uploads import Uploads
+from vac_core.factory.web.allowance import Allowance
+from vac_core.factory.web.files import feature, metadata, output, session_token
+from vac_core.factory.web.guests import Guest, Guests
+from vac_core.factory.web.refusal import NOT_FOUND, TOO_MANY, Disk, RefusedError
+from vac_core.factory.web.spool import JOBOUTPUTS
+from vac_core.factory.web.uploads import Uploads
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _TOKEN_PATH: Final = ("latest", "api", "token")
 def build(
     guests: Guests, settings: Callable[[], Settings], *, upload_seconds: float = UPLOAD_SECONDS
 ) -> web.Application:
-    """Make the service; `vac_core.factory.http_listener` lets it listen."""
+    """Make the service; `vac_core.factory.web.listener` lets it listen."""
     service = _Service(guests, settings, upload_seconds)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", service.answer)

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import attrs
 
-from vac_core.builtin.process_cgroup import Cgroup
-from vac_core.builtin.process_limits import Limits
-from vac_core.builtin.process_record import Record, Supervised
-from vac_core.builtin.process_table import boot_id, process
+from vac_core.builtin.process.cgroup import Cgroup
+from vac_core.builtin.process.limits import Limits
+from vac_core.builtin.process.record import Record, Supervised
+from vac_core.builtin.process.table import boot_id, process
 from vac_core.interfaces import PluginError
 
 SHELL = "/bin/sh"
-SUPERVISOR = Path(__file__).with_name("process_supervisor.sh")
+SUPERVISOR = Path(__file__).with_name("supervisor.sh")
 _RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
 """Signals whose handling in the factory must not be handed on to machines."""
 

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from vac_core.builtin.process_cgroup import Cgroup
-from vac_core.builtin.process_members import members
-from vac_core.builtin.process_record import Supervised
-from vac_core.builtin.process_table import Process, command_line, processes, send
+from vac_core.builtin.process.cgroup import Cgroup
+from vac_core.builtin.process.members import members
+from vac_core.builtin.process.record import Supervised
+from vac_core.builtin.process.table import Process, command_line, processes, send
 
 _BEGIN_SECONDS = 0.5
 _HOLD_SECONDS = 2.0

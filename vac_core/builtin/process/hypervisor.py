@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from vac_core.builtin.process_cgroup import Cgroup, cgroup_of, parent_of_machines
-from vac_core.builtin.process_clear import abandon, end_processes, remove
-from vac_core.builtin.process_ends import EndWatcher
-from vac_core.builtin.process_observe import observe
-from vac_core.builtin.process_options import OPTION_SET, ProcessMachine, ProcessPlugin, plugin_options
-from vac_core.builtin.process_program import OWN, features_urls, prepare
-from vac_core.builtin.process_record import Record, Supervised, all_records, record_of
-from vac_core.builtin.process_signal import hold, terminate
-from vac_core.builtin.process_spawn import SHELL, launch
-from vac_core.builtin.process_table import open_process, process
-from vac_core.hookspecs import hookimpl
-from vac_core.interfaces import CreateRequest, Home, Hypervisor, Observed, OptionSet, PluginError, Urls
+from vac_core.builtin.process.cgroup import Cgroup, cgroup_of, parent_of_machines
+from vac_core.builtin.process.clear import abandon, end_processes, remove
+from vac_core.builtin.process.ends import EndWatcher
+from vac_core.builtin.process.observe import observe
+from vac_core.builtin.process.options import ProcessPlugin, plugin_options
+from vac_core.builtin.process.program import OWN, features_urls, prepare
+from vac_core.builtin.process.record import Record, Supervised, all_records, record_of
+from vac_core.builtin.process.signal import hold, terminate
+from vac_core.builtin.process.spawn import SHELL, launch
+from vac_core.builtin.process.table import open_process, process
+from vac_core.interfaces import CreateRequest, Home, Hypervisor, Observed, PluginError, Urls
 from vac_core.model import Health, HealthState, Machine
 
 _MENDS = {
@@ -199,18 +198,3 @@ def _explained(problem: OSError, machine_id: str) -> str:
     where = f"{problem.filename}: " if problem.filename else ""
     mend = _MENDS.get(problem.errno or 0, "see that the factory's state directory is whole")
     return f"machine {machine_id} cannot be made: {where}{problem.strerror}: {mend}"
-
-
-@hookimpl
-def vac_hypervisors() -> Iterable[Hypervisor]:
-    """Offer machines that are processes."""
-    return [ProcessHypervisor()]
-
-
-@hookimpl
-def vac_options() -> Iterable[OptionSet]:
-    """Declare their options."""
-    return [
-        OptionSet(name=OPTION_SET, section="machinetype", schema=ProcessMachine),
-        OptionSet(name=OPTION_SET, section="plugin", schema=ProcessPlugin),
-    ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from vac_core.builtin.process_table import Process, boot_id, environment, process
+from vac_core.builtin.process.table import Process, boot_id, environment, process
 
 MARKER = "VAC_MACHINE_ID"
 """The variable that tells a machine's processes from all others."""

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from vac_core.builtin.process_cgroup import Cgroup
-from vac_core.builtin.process_limits import limits_of
-from vac_core.builtin.process_record import MARKER
-from vac_core.builtin.process_spawn import Launch
+from vac_core.builtin.process.cgroup import Cgroup
+from vac_core.builtin.process.limits import limits_of
+from vac_core.builtin.process.record import MARKER
+from vac_core.builtin.process.spawn import Launch
 from vac_core.interfaces import Context, CreateRequest, MachineTypeError, Urls
 
 _SHEBANG_MAX = 255

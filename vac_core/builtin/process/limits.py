@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from vac_core.builtin.process_options import machine_options
+from vac_core.builtin.process.options import machine_options
 from vac_core.config.schema import MachineType, Settings
 from vac_core.model import Machine
 

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from aiohttp import web
 
-from vac_core.factory.http import plain_address
+from vac_core.factory.web.application import plain_address
 
 MOST_CONNECTIONS: Final = 64
 """Connections that one address may hold at one time, so that no machine can use up the daemon's descriptors."""

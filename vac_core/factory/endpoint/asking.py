@@ -14,8 +14,8 @@ from typing import Any, Final
 import attrs
 
 from vac_core.config.read import Peer
-from vac_core.factory.endpoint_names import Address, AddressBook
-from vac_core.factory.endpoint_sockets import asking
+from vac_core.factory.endpoint.names import Address, AddressBook
+from vac_core.factory.endpoint.sockets import asking
 from vac_core.vacquery.messages import MessageError, QueryKind, Refusal, Status, decode, encode
 from vac_core.vacquery.poll import Poll
 from vac_core.vacquery.signing import sign, verify

@@ -14,9 +14,9 @@ from aiohttp import web
 
 from vac_core.config.schema import Settings
 from vac_core.context.outputs import Limits, name_problem
-from vac_core.factory.guests import Guest
-from vac_core.factory.http_refusal import TOO_MANY, Disk, RefusedError
-from vac_core.factory.spool import Spool, clear_uploads
+from vac_core.factory.web.guests import Guest
+from vac_core.factory.web.refusal import TOO_MANY, Disk, RefusedError
+from vac_core.factory.web.spool import Spool, clear_uploads
 
 MOST_AT_ONCE: Final = 4
 """Uploads of one machine that may be under way at one time."""

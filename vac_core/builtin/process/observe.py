@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from vac_core.builtin.process_cgroup import Cgroup
-from vac_core.builtin.process_record import Record
-from vac_core.builtin.process_signal import is_held
-from vac_core.builtin.process_table import processes
+from vac_core.builtin.process.cgroup import Cgroup
+from vac_core.builtin.process.record import Record
+from vac_core.builtin.process.signal import is_held
+from vac_core.builtin.process.table import processes
 from vac_core.interfaces import Observed
 
 

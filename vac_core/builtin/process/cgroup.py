@@ -15,7 +15,7 @@ from pathlib import Path
 
 import attrs
 
-from vac_core.builtin.process_table import Process, kill_all, process
+from vac_core.builtin.process.table import Process, kill_all, process
 
 _MOUNT = re.compile(r"^\d+ \d+ \S+ / (?P<at>\S+) .* - cgroup2 ", re.MULTILINE)
 _OWN = re.compile(r"^0::(?P<path>/.*)$", re.MULTILINE)

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import attrs
 
-from vac_core.factory.endpoint_limits import Limits, Meter
-from vac_core.factory.endpoint_sockets import listening, plain_address
+from vac_core.factory.endpoint.limits import Limits, Meter
+from vac_core.factory.endpoint.sockets import listening, plain_address
 from vac_core.interfaces import SpaceView
 from vac_core.vacquery.answers import Answers
 from vac_core.vacquery.messages import MAX_OCTETS, MessageError, Query, Refusal, StatusChanged, decode

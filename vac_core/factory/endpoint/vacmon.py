@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from vac_core.config.read import Peer
 from vac_core.config.schema import Settings
-from vac_core.factory.endpoint_names import AddressBook
-from vac_core.factory.endpoint_sockets import asking
+from vac_core.factory.endpoint.names import AddressBook
+from vac_core.factory.endpoint.sockets import asking
 from vac_core.interfaces import SpaceView
 from vac_core.vacquery.messages import MessageError, Status, encode
 from vac_core.vacquery.snapshot import Sender, factory_status, machine_status, machinetype_statuses

@@ -7,10 +7,10 @@ from typing import Final
 
 from vac_core.config.read import Peer
 from vac_core.config.schema import Settings
-from vac_core.factory.endpoint_key import read_key
-from vac_core.factory.endpoint_names import AddressBook
-from vac_core.factory.endpoint_responder import Rules
-from vac_core.factory.endpoint_sockets import specific
+from vac_core.factory.endpoint.key import read_key
+from vac_core.factory.endpoint.names import AddressBook
+from vac_core.factory.endpoint.responder import Rules
+from vac_core.factory.endpoint.sockets import specific
 from vac_core.interfaces import PluginError
 from vac_core.vacquery.peers import others
 

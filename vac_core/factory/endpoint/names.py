@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 
 from vac_core.config.read import Peer
-from vac_core.factory.endpoint_sockets import plain_address
+from vac_core.factory.endpoint.sockets import plain_address
 
 FRESH_SECONDS: Final = 60.0
 """How long an address is used before it is looked up again."""

@@ -1,0 +1,1 @@
+"""The HTTP service for machines: features, outputs and metadata."""
