@@ -300,20 +300,6 @@ def test_a_pause_that_cannot_be_had_is_said_and_changes_nothing(
     tell(story, tmp_path, hypervisor=hypervisor)
 
 
-def test_a_pause_that_failed_does_not_make_a_later_one_look_wished_for(tmp_path: Path) -> None:
-    async def story(shop: Workshop) -> None:
-        shop.host.failures["pause"] = PluginError("no freezer")
-        one = await shop.make()
-        await carry_out(shop, Ask(machine_id=one.id, wish=Wish.PAUSE, reason="busy", policy="p"))
-        shop.host.failures.clear()
-        shop.host.pause(shop.host.machines[one.id], True)
-        await shop.look()
-        enforce(shop)
-        assert stop_reason(shop, one) == "Paused by its hypervisor"
-
-    tell(story, tmp_path)
-
-
 def test_wishes_are_known_to_the_next_daemon(tmp_path: Path) -> None:
     async def story(shop: Workshop) -> None:
         one = await shop.make()
