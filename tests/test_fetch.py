@@ -222,6 +222,15 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(secure: Server) -> Non
     assert "its certificate is not trusted" in refusal(f"{secure.url}/")
 
 
+@pytest.fixture
+def certificates_read_anew() -> Iterator[None]:
+    """The host's certificates as they are in this test, not as an earlier fetch found them."""
+    fetching._trust.cache_clear()
+    yield
+    fetching._trust.cache_clear()
+
+
+@pytest.mark.usefixtures("certificates_read_anew")
 def test_the_hosts_own_certificates_are_trusted(
     secure: Server, server: Server, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +243,7 @@ def test_the_hosts_own_certificates_are_trusted(
     assert get(f"{server.url}/up").body == b"safe"
 
 
+@pytest.mark.usefixtures("certificates_read_anew")
 def test_the_igtfs_certificates_are_trusted_where_the_host_has_them(
     secure: Server, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

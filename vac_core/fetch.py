@@ -12,8 +12,10 @@ import itertools
 import os
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -103,7 +105,7 @@ async def _settle(wish: _Wish, answer: Future[Fetched]) -> None:
 
 async def _get(wish: _Wish) -> Fetched:
     _check(wish.url)
-    connector = aiohttp.TCPConnector(ssl=_trust(), force_close=True)
+    connector = aiohttp.TCPConnector(ssl=_trust(int(time.monotonic() / _TRUST_SECONDS)), force_close=True)
     async with (
         aiohttp.ClientSession(
             connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
@@ -149,13 +151,16 @@ def _keep_safe(asked: str, way: list[URL]) -> None:
         raise _error(asked, f"it leads from https to {public_url(str(way[-1]))}")
 
 
-def _trust() -> ssl.SSLContext:
+@lru_cache(maxsize=1)
+def _trust(_age: int) -> ssl.SSLContext:
+    """Certificates are read once an hour: reading them takes longer than most fetches."""
     context = ssl.create_default_context()
     if IGTF_CERTIFICATES.is_dir():
         context.load_verify_locations(capath=str(IGTF_CERTIFICATES))
     return context
 
 
+_TRUST_SECONDS: Final = 3600.0
 _NO_WEB: Final = "it is, or leads to, something that is no http:// or https:// URL"
 _REASONS: Final[Mapping[type[Exception], str]] = {
     aiohttp.TooManyRedirects: f"it is redirected more than {_MOST_REDIRECTS} times",

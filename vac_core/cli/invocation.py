@@ -32,12 +32,17 @@ class Trouble(click.ClickException):
         click.echo(f"vac: {self.format_message()}", err=True)
 
 
+def _absolute(path: Path) -> Path:
+    return path.absolute()
+
+
 @attrs.define(slots=False, kw_only=True)
 class Invocation:
     """The global options of one ``vac``, and what they lead to, each found out when it is first asked for."""
 
     config: tuple[Path, ...] = ()
-    state_dir: Path = DEFAULT_STATE_DIR
+    state_dir: Path = attrs.field(default=DEFAULT_STATE_DIR, converter=_absolute)
+    """Absolute: machines run elsewhere, and find their files by it."""
     no_plugin: tuple[str, ...] = ()
 
     @property
