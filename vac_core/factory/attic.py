@@ -25,6 +25,10 @@ class Attic:
         self._roster = roster
         self._next = float("-inf")
 
+    def clock_was_set(self, now: float) -> None:
+        """Delete nothing for an hour: the new time may be wrong, and be mended by then."""
+        self._next = now + TIDIED_SECONDS
+
     def tidy(self, site: Site, now: float) -> None:
         """Delete what is too old, if an hour has passed since the last time."""
         if now < self._next:

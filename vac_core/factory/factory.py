@@ -44,6 +44,8 @@ class Factory:
 
     def __init__(self, given: Surroundings) -> None:
         self.given = given
+        self.site: Site = given.source.site
+        """The site as the latest pass found it: another thread reads the files, but no pass sees two sites."""
         self.roster = Roster(given.journal, given.clock)
         self.draining = Draining(given.journal)
         self.faults = Faults()
@@ -71,11 +73,6 @@ class Factory:
         self._abort_untold = False
         self.ender.look_again = self.look_soon
         self.ender.ended = self._mind_abort
-
-    @property
-    def site(self) -> Site:
-        """The site as it was last read."""
-        return self.given.source.site
 
     def wake(self) -> None:
         """Something has changed: decide soon."""
@@ -145,6 +142,7 @@ class Factory:
     async def one_pass(self) -> None:
         """Observe, decide, act; whatever goes wrong in one pass is for the next one to mend."""
         try:
+            self.site = self.given.source.site
             full = self.given.clock() >= self._next_full
             self._mind_clock()
             await self._observe(full=full)
@@ -197,12 +195,13 @@ class Factory:
             return
         now = self.given.clock()
         _log.warning("the clock was set by %+.0f s: machines' times are moved with it", jumped)
-        self.given.journal.note("clock_jumped", f"{jumped:+.0f} s", now=now)
-        self.roster.shift(jumped)
+        self._next_full = now
         self.faults.shift(jumped)
         self.peers.shift(jumped)
         self.warden.clock_was_set()
-        self._next_full = now
+        self.attic.clock_was_set(now)
+        self.roster.shift(jumped)
+        self.given.journal.note("clock_jumped", f"{jumped:+.0f} s", now=now)
 
     def trades(self) -> Trades:
         """Which machinetypes can be made now, and why not the others."""

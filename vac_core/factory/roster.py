@@ -78,9 +78,9 @@ class Roster:
     def save(self) -> None:
         """Write down figures that have changed since the last time."""
         unsaved = [machine for machine in self._machines.values() if machine.id in self._unsaved]
-        self._unsaved.clear()
         if unsaved:
             self._journal.update(unsaved)
+        self._unsaved.clear()
 
     def shift(self, seconds: float) -> None:
         """The clock was set: move all that is remembered with it, so that old and new can still be told apart."""

@@ -76,7 +76,8 @@ class SiteFiles:
         sources = expand(self._paths)
         mark = fingerprint(sources)
         changed = mark != self._fingerprint
-        pipes_due = bool(self.site.pipes) and now >= self._pipes_looked_at + PIPES_LOOKED_AT_SECONDS
+        # A clock that was set back makes pipes due too.
+        pipes_due = bool(self.site.pipes) and not 0 <= now - self._pipes_looked_at < PIPES_LOOKED_AT_SECONDS
         if not (changed or pipes_due or force):
             return False
         before = self.site
