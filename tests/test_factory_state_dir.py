@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -70,11 +71,25 @@ def test_a_directory_that_cannot_be_is_refused_with_the_mend(tmp_path: Path, pla
     assert message.endswith("mend its permissions or disk, or name another with --state-dir")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_directory_is_refused(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(StateDirError, match="Permission denied"):
-        StateDir(tmp_path).prepare()
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from vac_core.factory.state_dir import StateDir, StateDirError
+if os.geteuid() == 0:
+    os.setresuid(65534, 65534, 65534)  # root may write anywhere, so this is tried as somebody else
+try:
+    StateDir(Path(sys.argv[1])).prepare()
+except StateDirError as error:
+    print(error)
+"""
+
+
+def test_a_read_only_directory_is_refused() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o555)
+        tried = subprocess.run([sys.executable, "-c", AS_NOBODY, directory], capture_output=True, text=True, check=True)
+        Path(directory).chmod(0o755)
+    assert f"state directory {directory} cannot be written: Permission denied" in tried.stdout
 
 
 def test_a_file_system_on_which_nothing_can_be_made_is_refused() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import pytest
 import pytest_asyncio
+from engines import missing
 
 from vac_core.builtin.static_peers import StaticPeers, vac_peer_finders
 from vac_core.config.read import Peer
@@ -235,7 +236,7 @@ async def test_only_factories_are_answered_where_the_site_wants_it(node: Start) 
 @pytest.mark.parametrize("address", ["", "0.0.0.0", "::"])
 async def test_a_factory_on_all_addresses_asks_its_peers_and_answers_its_own_host(node: Start, address: str) -> None:
     if address == "::" and not socket.has_ipv6:
-        pytest.skip("this host has no IPv6")
+        missing("this host has no IPv6")
     first = await node(WN01, vacquery_address=address, vacquery_allow="factories", factories=())
     asked, port = [Peer(WN01, "127.0.0.1")], first.settings.vacquery_port
     stranger = await query("factory", asked, space=SPACE, port=port, deadline=0.1, manner=Manner(source="127.0.0.66"))
