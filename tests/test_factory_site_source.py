@@ -1,0 +1,345 @@
+"""The site files while a factory works: read again when they change, and kept as they last were good."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from vac_core.config.schema import Site
+from vac_core.factory.calls import ThreadCalls
+from vac_core.factory.lasting import READ_ONCE, wants_restart
+from vac_core.factory.pipes import PipeCache
+from vac_core.factory.site_follower import DEADLINE_SECONDS, LOOKED_AT_SECONDS, SiteFollower
+from vac_core.factory.site_source import PIPES_LOOKED_AT_SECONDS, FixedSite, NoSiteError, SiteFiles
+from vac_core.fetch import Fetched, FetchError
+from vac_core.testing import NOW, VirtualClock, machinetype, run_virtual, settings
+
+URL = "https://vo.example.org/vo.pipe"
+SETTINGS = "[settings]\nvac_space = vac01.example.org\n"
+LHCB = "[machinetype lhcb]\ntarget_share = 1\nuser_data = https://lhcb.example.org/user_data\n"
+MORE = LHCB.replace("target_share = 1", "target_share = 3")
+PIPE = f"[vacuum_pipe vo]\nvacuum_pipe_url = {URL}\ntarget_share = 2\n"
+
+
+@attrs.define
+class Files:
+    """A site's files, and the server of its pipe."""
+
+    directory: Path
+    served: bytes | None = None
+    asked: int = 0
+
+    @property
+    def conf(self) -> Path:
+        return self.directory / "vac.d" / "vac.conf"
+
+    def write(self, *sections: str) -> None:
+        self.conf.parent.mkdir(exist_ok=True)
+        self.conf.write_text("".join(sections), "utf-8")
+
+    def serve(self, *suffixes: str) -> None:
+        types = [{"suffix": suffix, "user_data": f"https://vo.example.org/{suffix}"} for suffix in suffixes]
+        self.served = json.dumps({"cache_seconds": 60, "machinetypes": types}).encode()
+
+    def fetch(self, url: str, **_: Any) -> Fetched:
+        self.asked += 1
+        if self.served is None:
+            raise FetchError(f"{url} cannot be fetched: refused")
+        return Fetched(url=url, body=self.served)
+
+    def source(self, now: float = NOW) -> SiteFiles:
+        pipes = PipeCache(self.directory, self.fetch)
+        return SiteFiles([self.conf.parent], [], pipes, self.directory / "machinetypes", now)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    made = Files(tmp_path)
+    made.write(SETTINGS, LHCB)
+    return made
+
+
+def test_the_first_reading_gives_the_site_and_says_what_is_wrong_with_it(files: Files) -> None:
+    source = files.source()
+    assert source.site.machinetypes.keys() == {"lhcb"}
+    assert (source.problems, source.stale, source.read_at) == ((), False, NOW)
+    files.write(SETTINGS, LHCB, "[machinetype atlas]\nmax_processors = two\n")
+    source = files.source()
+    assert source.site.machinetypes.keys() == {"lhcb"}
+    assert source.site.disabled.keys() == {"atlas"}
+    assert "vac.conf:7 [machinetype atlas] max_processors" in source.problems[0]
+
+
+def test_a_first_reading_without_a_site_is_refused_with_every_problem(files: Files) -> None:
+    files.write("[settings]\nvac_space = vac01.example.org\ntotal_processors = many\npoll_seconds = -1\n")
+    with pytest.raises(NoSiteError) as caught:
+        files.source()
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 2
+    assert "vac.conf:3 [settings] total_processors" in lines[0]
+    assert "vac.conf:4 [settings] poll_seconds" in lines[1]
+
+
+def test_nothing_is_read_again_while_nothing_changes(files: Files) -> None:
+    source = files.source()
+    before = source.site
+    assert not source.refresh(NOW + 10)
+    assert source.site is before
+    assert source.read_at == NOW
+    assert not source.refresh(NOW + 20, force=True)
+    assert source.read_at == NOW + 20
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda files: files.write(SETTINGS, MORE),
+        lambda files: (files.conf.parent / "zz.conf").write_text("[machinetype lhcb]\ntarget_share = 3\n", "utf-8"),
+    ],
+    ids=["edited", "added"],
+)
+def test_a_change_is_taken_up_and_taken_back(files: Files, change: Callable[[Files], None]) -> None:
+    source = files.source()
+    before = source.site
+    change(files)
+    assert source.refresh(NOW + 5)
+    assert source.site.machinetypes["lhcb"].target_share == 3.0
+    assert source.read_at == NOW + 5
+    (files.conf.parent / "zz.conf").unlink(missing_ok=True)
+    files.write(SETTINGS, LHCB)
+    assert source.refresh(NOW + 10)
+    assert source.site == before
+
+
+def test_a_change_of_words_alone_is_no_change_of_the_site(files: Files) -> None:
+    source = files.source()
+    files.write("# a remark\n", SETTINGS, LHCB)
+    assert not source.refresh(NOW + 5)
+    assert source.read_at == NOW + 5
+
+
+def test_broken_files_leave_the_last_good_reading_in_force_until_they_are_mended(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = files.source()
+    before = source.site
+    for broken in ("[settings]\nvac_space = vac01.example.org\npoll_seconds = soon\n", "\0", ""):
+        files.write(broken)
+        for _ in range(3):
+            assert not source.refresh(NOW + 5, force=True)
+            assert source.site is before
+            assert source.stale
+            assert source.problems
+    files.write(SETTINGS, MORE)
+    assert source.refresh(NOW + 10)
+    assert (source.stale, source.problems) == (False, ())
+    assert source.site.machinetypes["lhcb"].target_share == 3.0
+    assert len([one for one in caplog.records if "last good reading stays in force" in one.getMessage()]) == 3
+
+
+def test_files_that_vanish_leave_the_last_good_reading_in_force(files: Files) -> None:
+    source = files.source()
+    files.conf.unlink()
+    files.conf.parent.rmdir()
+    assert not source.refresh(NOW + 5)
+    assert source.stale
+    assert source.site.machinetypes.keys() == {"lhcb"}
+
+
+def test_a_pipes_machinetypes_are_part_of_the_site_from_the_start(files: Files) -> None:
+    files.write(SETTINGS, LHCB, PIPE)
+    files.serve("prod", "test")
+    source = files.source()
+    assert source.site.machinetypes.keys() == {"lhcb", "vo-prod", "vo-test"}
+    assert files.asked == 1
+
+
+def test_pipes_are_looked_at_in_their_own_time_though_no_file_changes(files: Files) -> None:
+    files.write(SETTINGS, LHCB, PIPE)
+    files.serve("prod")
+    source = files.source()
+    files.serve("test")
+    assert not source.refresh(NOW + PIPES_LOOKED_AT_SECONDS)
+    assert files.asked == 1
+    assert source.refresh(NOW + 60)
+    assert source.site.machinetypes.keys() == {"lhcb", "vo-test"}
+
+
+def test_pipes_are_looked_at_after_the_clock_was_set_back(files: Files) -> None:
+    files.write(SETTINGS, LHCB, PIPE)
+    files.serve("prod")
+    source = files.source()
+    files.serve("test")
+    assert source.refresh(NOW - 86400)
+    assert source.site.machinetypes.keys() == {"lhcb", "vo-test"}
+
+
+def test_a_pipe_in_an_outage_keeps_its_machinetypes_and_says_so(files: Files) -> None:
+    files.write(SETTINGS, LHCB, PIPE)
+    files.serve("prod")
+    source = files.source()
+    files.served = None
+    assert not source.refresh(NOW + 60)
+    assert source.site.machinetypes.keys() == {"lhcb", "vo-prod"}
+    assert not source.stale
+    assert ["refused" in problem for problem in source.problems] == [True]
+    again = files.source(NOW + 120)
+    assert again.site.machinetypes.keys() == {"lhcb", "vo-prod"}, "also over a restart"
+
+
+def test_a_pipe_that_was_never_had_disables_nothing_else(files: Files) -> None:
+    files.write(SETTINGS, LHCB, PIPE)
+    source = files.source()
+    assert source.site.machinetypes.keys() == {"lhcb"}
+    assert any("no earlier copy" in problem for problem in source.problems)
+    files.serve("prod")
+    assert source.refresh(NOW + 60)
+    assert source.site.machinetypes.keys() == {"lhcb", "vo-prod"}
+    assert source.problems == ()
+
+
+def test_while_files_are_broken_their_pipes_machinetypes_stay_too(files: Files) -> None:
+    files.write(SETTINGS, LHCB, PIPE)
+    files.serve("prod")
+    source = files.source()
+    files.write("[settings]\n")
+    assert not source.refresh(NOW + 60)
+    assert source.site.machinetypes.keys() == {"lhcb", "vo-prod"}
+
+
+def test_a_site_that_is_given_changes_when_another_is_assigned() -> None:
+    source = FixedSite(Site(settings=settings()), NOW)
+    assert not source.refresh(NOW + 1)
+    source.site = Site(settings=settings(), machinetypes={"lhcb": machinetype()})
+    assert source.refresh(NOW + 2)
+    assert not source.refresh(NOW + 3)
+    assert source.read_at == NOW + 2
+
+
+def follower(source: Any, clock: VirtualClock, changed: Callable[[], None] = lambda: None) -> SiteFollower:
+    return SiteFollower(source, ThreadCalls(), clock, changed)
+
+
+def test_the_follower_tells_of_each_change_and_of_no_other() -> None:
+    clock = VirtualClock()
+
+    async def story() -> None:
+        source, told = FixedSite(Site(settings=settings())), []
+        following = asyncio.create_task(follower(source, clock, lambda: told.append(clock())).run())
+        await asyncio.sleep(10)
+        assert told == []
+        source.site = Site(settings=settings(draining=True))
+        await asyncio.sleep(LOOKED_AT_SECONDS)
+        assert len(told) == 1
+        following.cancel()
+
+    run_virtual(story(), clock)
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), ValueError("odd"), RecursionError()])
+def test_a_reading_that_fails_is_a_trouble_until_one_succeeds(error: Exception) -> None:
+    class Failing(FixedSite):
+        def refresh(self, now: float, *, force: bool = False) -> bool:
+            raise error
+
+    clock = VirtualClock()
+
+    async def story() -> None:
+        source: Any = Failing(Site(settings=settings()))
+        following = follower(source, clock)
+        await following.refresh()
+        assert following.troubles.keys() == {"site"}
+        source.refresh = lambda now, force: False
+        await following.refresh()
+        assert following.troubles == {}
+
+    run_virtual(story(), clock)
+
+
+def test_a_reading_that_hangs_is_given_up_and_does_not_pile_up() -> None:
+    class Hanging(FixedSite):
+        begun = 0
+
+        def refresh(self, now: float, *, force: bool = False) -> bool:
+            self.begun += 1
+            clock.sleep(math.inf)
+            return False
+
+    clock = VirtualClock()
+
+    async def story() -> None:
+        source = Hanging(Site(settings=settings()))
+        one = follower(source, clock)
+        following = asyncio.create_task(one.run())
+        await asyncio.sleep(DEADLINE_SECONDS + 100)
+        assert source.begun == 1
+        assert "has not returned" in one.troubles["site"]
+        following.cancel()
+
+    run_virtual(story(), clock)
+
+
+def test_two_readings_never_overlap() -> None:
+    class Slow(FixedSite):
+        under_way = most = 0
+
+        def refresh(self, now: float, *, force: bool = False) -> bool:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+            clock.sleep(5)
+            self.under_way -= 1
+            return False
+
+    clock = VirtualClock()
+
+    async def story() -> None:
+        source = Slow(Site(settings=settings()))
+        one = follower(source, clock)
+        await asyncio.gather(*(one.refresh(force=True) for _ in range(4)))
+        assert source.most == 1
+        assert clock.monotonic() == 20.0
+
+    run_virtual(story(), clock)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("vac_space", "vac02.example.org"),
+        ("factory_name", "wn09.example.org"),
+        ("policies", ("vac3",)),
+        ("peer_finders", ()),
+        ("block_plugins", ("docker",)),
+        ("http_address", "192.0.2.1"),
+        ("http_port", 8080),
+    ],
+)
+def test_options_that_are_read_once_ask_for_a_restart_until_they_are_taken_back(option: str, value: object) -> None:
+    clock = VirtualClock()
+
+    async def story() -> None:
+        source = FixedSite(Site(settings=settings()))
+        one = follower(source, clock)
+        source.site = Site(settings=settings(**{option: value}))
+        await one.refresh()
+        assert one.troubles["restart"].startswith(f"[settings] {option}: changed since this daemon started: restart")
+        source.site = Site(settings=settings())
+        await one.refresh()
+        assert one.troubles == {}
+
+    run_virtual(story(), clock)
+
+
+def test_all_options_that_are_read_once_are_known_and_the_others_ask_for_nothing() -> None:
+    assert set(READ_ONCE) <= {field.name for field in attrs.fields(type(settings()))}
+    assert wants_restart(settings(), settings(draining=True, poll_seconds=5, total_processors=3)) is None
+    both = wants_restart(settings(), settings(http_port=1, policies=()))
+    assert both is not None
+    assert both.startswith("[settings] policies, http_port: ")
