@@ -35,7 +35,8 @@ class RosterGuests:
 
     def by_token(self, token: str) -> Guest | None:
         """The machine whose URLs hold a token."""
-        machine = next((one for one in self._roster.alive if compare_digest(one.token.encode(), token.encode())), None)
+        asked = token.encode(errors="surrogatepass")
+        machine = next((one for one in self._roster.alive if compare_digest(one.token.encode(), asked)), None)
         return None if machine is None else self._guest(machine, f"/machines/{machine.token}")
 
     def _guest(self, machine: Machine, base: str) -> Guest:
