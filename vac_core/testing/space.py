@@ -2,11 +2,11 @@
 
 Hours pass in milliseconds, and the same lives give the same run each time::
 
-    def test_a_type_that_fizzles_backs_off(tmp_path):
+    def test_an_empty_factory_fills(space):  # the fixture of `vac_core.testing.fixtures`
         async def story():
-            async with VirtualSpace(tmp_path, [machinetype("lhcb")], {"wn01.example.org": 8}) as space:
-                await space.pass_time(3600)
-                assert space.running("lhcb") == 8
+            async with space([machinetype("lhcb")], {"wn01.example.org": 8}) as vac:
+                await vac.pass_time(3600)
+                assert vac.running("lhcb") == 8
 
         run_virtual(story())
 """
