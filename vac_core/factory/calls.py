@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
+from functools import partial
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from vac_core.interfaces import MachineTypeError, PluginError
@@ -20,15 +22,19 @@ T = TypeVar("T")
 class Calls(Protocol):
     """How the factory calls what may block."""
 
-    async def __call__(self, function: Callable[[], T], *, deadline: float, what: str) -> T:
-        """Run ``function`` and return its result; whatever goes wrong becomes a `PluginError` that names ``what``."""
+    async def __call__(self, function: Callable[[], T], *, deadline: float, what: str, lane: str = "") -> T:
+        """Run ``function`` and return its result; whatever goes wrong becomes a `PluginError` that names ``what``.
+
+        Calls of one ``lane`` may have to wait for each other before they begin, never for those of another: what may
+        be asked many times over, such as the making of machines of one type, goes in a lane of its own.
+        """
 
     def close(self) -> None:
         """Take no more calls."""
 
 
 class ThreadCalls:
-    """Calls in worker threads, so many at one time.
+    """Calls in worker threads, so many at one time in each lane.
 
     A call that misses its deadline is left behind in its thread, its result is dropped, and its place is given to
     another. While it is stuck there, the same call (the same ``what``) is refused at once.
@@ -36,13 +42,13 @@ class ThreadCalls:
 
     def __init__(self, at_once: int = 32, most_stuck: int = 480) -> None:
         self._threads = _Threads()
-        self._places = asyncio.Semaphore(at_once)
+        self._lanes = defaultdict[str, asyncio.Semaphore](partial(asyncio.Semaphore, at_once))
         self._most_stuck = most_stuck
         self._stuck: set[str] = set()
 
-    async def __call__(self, function: Callable[[], T], *, deadline: float, what: str) -> T:
+    async def __call__(self, function: Callable[[], T], *, deadline: float, what: str, lane: str = "") -> T:
         """Run ``function`` in a thread."""
-        async with self._places:
+        async with self._lanes[lane]:
             self._admit(what)
             future = asyncio.get_running_loop().run_in_executor(self._threads, function)
             future.add_done_callback(_taken_note_of)

@@ -77,7 +77,7 @@ class Ender:
             finally:
                 update_shutdowntime(directory, deadline)
 
-        await self._contained(ask, STOP_DEADLINE_SECONDS, f"stopping {machine.name} ({machine.id})")
+        await self._contained(ask, hypervisor, STOP_DEADLINE_SECONDS, f"stopping {machine.name} ({machine.id})")
 
     def conclude(self, machine_id: str, observed: Observed | None) -> None:
         """Journal a machine's end with its outcome, and begin to clear it away."""
@@ -143,19 +143,23 @@ class Ender:
             hypervisor.destroy(machine.id)
             clear_private_parts(directory, KEPT)
 
-        if await self._contained(clear, DESTROY_DEADLINE_SECONDS, f"clearing away {machine.name} ({machine.id})"):
+        what = f"clearing away {machine.name} ({machine.id})"
+        if await self._contained(clear, hypervisor, DESTROY_DEADLINE_SECONDS, what):
             self._roster.happen(machine.id, Happening.CLEARED)
-            for what in [what for what in self.troubles if machine.id in what]:
-                del self.troubles[what]
+            for over in [trouble for trouble in self.troubles if machine.id in trouble]:
+                del self.troubles[over]
 
     async def _destroy(self, machine_id: str, hypervisor: Hypervisor) -> None:
         what = f"destroying machine {machine_id}"
-        if await self._contained(partial(hypervisor.destroy, machine_id), DESTROY_DEADLINE_SECONDS, what):
+        destroy = partial(hypervisor.destroy, machine_id)
+        if await self._contained(destroy, hypervisor, DESTROY_DEADLINE_SECONDS, what):
             self.look_again(hypervisor.name)
 
-    async def _contained(self, function: Callable[[], None], deadline: float, what: str) -> bool:
+    async def _contained(
+        self, function: Callable[[], None], hypervisor: Hypervisor, deadline: float, what: str
+    ) -> bool:
         try:
-            await self._calls(function, deadline=deadline, what=what)
+            await self._calls(function, deadline=deadline, what=what, lane=f"ending on {hypervisor.name}")
         except PluginError as error:
             if what not in self.troubles:
                 said = str(error) if str(error).startswith(what) else f"{what}: {error}"

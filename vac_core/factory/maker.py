@@ -61,9 +61,10 @@ class Maker:
     async def make(self, order: Order) -> None:
         """Make a machine whose intent is journalled, and journal what came of it."""
         machine = order.machine
-        what = f"creation of {machine.name} ({machine.id})"
+        build, what = partial(self._build, order), f"creation of {machine.name} ({machine.id})"
+        lane = f"making {order.machinetype.name}"
         try:
-            details = await self._calls(partial(self._build, order), deadline=CREATION_DEADLINE_SECONDS, what=what)
+            details = await self._calls(build, deadline=CREATION_DEADLINE_SECONDS, what=what, lane=lane)
         except PluginError as error:
             self._failed(order, error)
         else:

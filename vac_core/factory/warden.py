@@ -136,7 +136,8 @@ class Warden:
         act = hypervisor.pause if ask.wish is Wish.PAUSE else hypervisor.resume
         what = f"{ask.wish} of {machine.name} ({machine.id})"
         try:
-            await self._calls(partial(act, machine.id), deadline=_DEADLINE_SECONDS, what=what)
+            lane = f"pausing on {hypervisor.name}"
+            await self._calls(partial(act, machine.id), deadline=_DEADLINE_SECONDS, what=what, lane=lane)
         except PluginError as error:
             _log.error("%s, wished by %s: %s", what, ask.policy, error)
             return
