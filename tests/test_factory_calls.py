@@ -170,6 +170,22 @@ def test_stuck_calls_leave_their_places_to_others() -> None:
     tell(story, at_once=2)
 
 
+def test_a_lane_that_is_full_holds_up_no_other() -> None:
+    async def story(calls: ThreadCalls) -> None:
+        with closed_gate() as gate:
+            tasks = [
+                asyncio.create_task(calls(gate, deadline=PATIENCE, what=f"call {n}", lane="slow")) for n in range(5)
+            ]
+            for _ in range(2):
+                assert await asyncio.to_thread(gate.come.acquire, timeout=PATIENCE)
+            assert await calls(lambda: "well", deadline=PATIENCE, what="other", lane="quick") == "well"
+            assert await calls(lambda: "well", deadline=PATIENCE, what="another") == "well"
+            gate.open.set()
+            assert await asyncio.gather(*tasks) == ["through"] * 5
+
+    tell(story, at_once=2)
+
+
 def test_a_host_of_stuck_calls_is_refused_more() -> None:
     async def story(calls: ThreadCalls) -> None:
         with closed_gate() as gate:

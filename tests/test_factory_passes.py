@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from vac_core.testing import FakePolicy, Life, machinetype, run_virtual
 from vac_core.testing.space import VirtualFactory, VirtualSpace
 
 ONE = {"wn01.example.org": 2}
+STUBBORN = Life(heeds_stop_after=None)
 Story = Callable[[VirtualSpace, VirtualFactory], Coroutine[Any, Any, None]]
 
 
@@ -168,6 +170,21 @@ def test_a_hypervisor_that_cannot_be_watched_is_still_looked_at(
 
     monkeypatch.setattr("vac_core.testing.hypervisor.FakeHypervisor.watch", unwatchable)
     tell(story, tmp_path, Life(ends_after=20.0))
+
+
+@pytest.mark.parametrize("method", ["create", "destroy", "request_stop"])
+def test_many_calls_that_hang_at_one_time_hold_up_no_pass(tmp_path: Path, method: str) -> None:
+    async def story() -> None:
+        lhcb = machinetype("lhcb", max_wallclock_seconds=50, grace_seconds=10)
+        many = {"wn01.example.org": 70}
+        async with VirtualSpace(tmp_path, [lhcb], many, lives=lambda _: STUBBORN, pass_seconds=10) as space:
+            space.only.host.delays[method] = math.inf
+            await space.pass_time(100)
+            plan = space.only.daemon.plan
+            assert plan is not None
+            assert space.clock() - plan.now <= 11
+
+    run_virtual(story())
 
 
 def test_an_event_from_another_thread_leads_to_a_pass(tmp_path: Path) -> None:
