@@ -26,6 +26,7 @@ class Finder(PeerFinder):
         self._gather = gather
         self.gathered = 0
         self.announced = 0
+        self.closed = 0
         self.missing: Any = []
 
     async def open(self, home: Home, snapshot: Callable[[], SpaceView], changed: Callable[[], None]) -> None:
@@ -42,7 +43,8 @@ class Finder(PeerFinder):
         await self.gather()
 
     async def close(self) -> None:
-        raise NotImplementedError
+        self.closed += 1
+        await self.gather()
 
     def silent(self) -> Sequence[str]:
         if isinstance(self.missing, Exception):
@@ -250,3 +252,19 @@ def test_every_finder_announces_whatever_another_does(gather: Callable[[], Any])
         assert (bad.announced, good.announced) == (1, 1)
 
     tell(story, bad, good)
+
+
+@pytest.mark.parametrize("gather", [raising(OSError("no route")), never], ids=["raises", "hangs"])
+def test_every_finder_is_closed_whatever_another_does(
+    gather: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = Finder(gather, "bad"), Finder(list, "good")
+
+    async def story(keeping: Keeping) -> None:
+        async with asyncio.timeout(60):
+            await keeping.keeper.close()
+        assert (bad.closed, good.closed) == (1, 1)
+
+    tell(story, bad, good)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("peer finder bad could not be closed: ")

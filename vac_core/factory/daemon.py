@@ -119,8 +119,7 @@ async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: 
         notify("STOPPING=1")
         await control.cleanup()
         await factory.close()
-        for finder in crew.peer_finders:
-            await finder.close()
+        await factory.peers.close()
         await service.close()
         await crew.stop(calls)
         journal.close()
@@ -145,7 +144,7 @@ async def _open_peers(crew: Crew, home: Home, factory: Factory) -> None:
         try:
             await finder.open(home, factory.snapshot, factory.peers.hint)
         except Exception as error:  # noqa: BLE001 - a factory that cannot be asked decides alone, and says so
-            factory.troubles[f"peer finder {finder.name}"] = str(error)
+            factory.troubles[f"peer_finder {finder.name}"] = str(error)
             _log.error("peer finder %s: %s", finder.name, error)
 
 

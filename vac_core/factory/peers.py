@@ -101,6 +101,15 @@ class PeerKeeper:
             except Exception as error:  # noqa: BLE001 - peers will learn of it at their next poll
                 _log.warning("peer finder %s could not announce: %s", finder.name, error)
 
+    async def close(self) -> None:
+        """Have every finder stop answering, whatever another does."""
+        for finder in self._finders:
+            try:
+                async with asyncio.timeout(self._deadline()):
+                    await finder.close()
+            except Exception as error:  # noqa: BLE001 - the daemon stops all the same
+                _log.warning("peer finder %s could not be closed: %s", finder.name, str(error) or type(error).__name__)
+
     def reports(self, now: float) -> list[FactoryReport]:
         """The latest report of each factory that was heard recently."""
         oldest = now - _POLLS_KEPT * max(self._settings().poll_seconds, LEAST_SECONDS_BETWEEN_POLLS)
