@@ -45,7 +45,7 @@ class Factory:
     def __init__(self, given: Surroundings) -> None:
         self.given = given
         self.site: Site = given.source.site
-        """The site as the latest pass found it: another thread reads the files, but no pass sees two sites."""
+        """The site as it was last taken up: another thread reads the files, but no decision sees two sites."""
         self.roster = Roster(given.journal, given.clock)
         self.draining = Draining(given.journal)
         self.faults = Faults()
@@ -61,7 +61,7 @@ class Factory:
         self.peers = PeerKeeper(given.crew.peer_finders, lambda: self.site.settings, given.clock, self.wake)
         self.herald = Herald(given.journal, given.crew.observers, given.calls)
         self.plan: Plan | None = None
-        self.follower = SiteFollower(given.source, given.calls, given.clock, self.wake)
+        self.follower = SiteFollower(given.source, given.calls, given.clock, self._take_up_site)
         self.attic = Attic(given.state, given.journal, self.roster)
         self.background = Background(self.wake)
         self.troubles: dict[str, str] = {}
@@ -76,6 +76,10 @@ class Factory:
 
     def wake(self) -> None:
         """Something has changed: decide soon."""
+        self._wake.set()
+
+    def _take_up_site(self) -> None:
+        self.site = self.given.source.site
         self._wake.set()
 
     def look_soon(self, hypervisor: str) -> None:
@@ -142,7 +146,6 @@ class Factory:
     async def one_pass(self) -> None:
         """Observe, decide, act; whatever goes wrong in one pass is for the next one to mend."""
         try:
-            self.site = self.given.source.site
             full = self.given.clock() >= self._next_full
             self._mind_clock()
             await self._observe(full=full)

@@ -103,10 +103,11 @@ class SiteFiles:
         return loaded.site
 
     def _keep_last_good(self, problems: tuple[str, ...]) -> None:
-        if problems != self.problems or not self.stale:
-            _log.error("the site files are broken, so the last good reading stays in force:\n%s", "\n".join(problems))
+        news = problems != self.problems or not self.stale
         self.stale = True
         self.problems = problems
+        if news:
+            _log.error("the site files are broken, so the last good reading stays in force:\n%s", "\n".join(problems))
 
 
 class FixedSite:
