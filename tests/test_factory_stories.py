@@ -330,3 +330,17 @@ def test_a_journal_that_cannot_be_written_stops_starts_and_loses_nothing(space: 
             assert len(vac.only.alive) == 8
 
     run_virtual(story())
+
+
+def test_machines_whose_hypervisor_was_taken_away_are_named_and_keep_their_slots(space: MakeSpace) -> None:
+    async def story() -> None:
+        async with space([machinetype("lhcb")], {"wn01.example.org": 1}) as vac:
+            await vac.pass_time(10)
+            (machine,) = vac.only.alive
+            del vac.only.daemon.given.crew.hypervisors["fake"]
+            await vac.pass_time(100)
+            assert [one.id for one in vac.only.alive] == [machine.id]
+            told = " ".join(status.troubles(vac.only.daemon).values())
+            assert "no plugin provides its hypervisor fake" in told
+
+    run_virtual(story())
