@@ -22,7 +22,7 @@ def site(*, journal_days: int = 400, **days: float) -> Site:
 
 
 def attic(shop: Workshop) -> Attic:
-    return Attic(shop.state, shop.journal, shop.roster)
+    return Attic(shop.state, shop.journal, shop.roster, shop.calls)
 
 
 async def ended(shop: Workshop, slot: int, machinetype_name: str = "lhcb") -> Path:
@@ -40,17 +40,17 @@ def test_outputs_are_kept_for_their_types_days(tmp_path: Path) -> None:
     async def story(shop: Workshop) -> None:
         long, short, gone = [await ended(shop, slot, name) for slot, name in enumerate(("lhcb", "atlas", "of-no-site"))]
         keeper, now = attic(shop), site(lhcb=5.0, atlas=0.5)
-        keeper.tidy(now, shop.clock())
+        await keeper.tidy(now, shop.clock())
         assert long.is_dir()
         assert short.is_dir()
         await asyncio.sleep(DAY)
-        keeper.tidy(now, shop.clock())
+        await keeper.tidy(now, shop.clock())
         assert (long.is_dir(), short.is_dir(), gone.is_dir()) == (True, False, True)
         await asyncio.sleep(2.5 * DAY)
-        keeper.tidy(now, shop.clock())
+        await keeper.tidy(now, shop.clock())
         assert (long.is_dir(), gone.is_dir()) == (True, False), "as the default says, for a type that is no more"
         await asyncio.sleep(2 * DAY)
-        keeper.tidy(now, shop.clock())
+        await keeper.tidy(now, shop.clock())
         assert not long.is_dir()
 
     tell(story, tmp_path, SHORT)
@@ -59,7 +59,7 @@ def test_outputs_are_kept_for_their_types_days(tmp_path: Path) -> None:
 def test_no_days_at_all_deletes_at_the_next_tidying(tmp_path: Path) -> None:
     async def story(shop: Workshop) -> None:
         outputs = await ended(shop, 0)
-        attic(shop).tidy(site(lhcb=0.0), shop.clock())
+        await attic(shop).tidy(site(lhcb=0.0), shop.clock())
         assert not outputs.exists()
 
     tell(story, tmp_path, SHORT)
@@ -70,7 +70,7 @@ def test_what_is_alive_or_not_yet_cleared_is_never_touched(tmp_path: Path) -> No
         running, planned = await shop.make(0), shop.plan(1)
         shop.directory(planned).mkdir()
         await asyncio.sleep(500 * DAY)
-        attic(shop).tidy(site(lhcb=0.0, journal_days=1), shop.clock())
+        await attic(shop).tidy(site(lhcb=0.0, journal_days=1), shop.clock())
         assert shop.directory(running).is_dir()
         assert shop.directory(planned).is_dir()
         assert {one.id for one in shop.journal.unfinished()} == {running.id, planned.id}
@@ -82,7 +82,7 @@ def test_what_no_record_tells_of_is_deleted_and_a_plain_file_does_no_harm(tmp_pa
     async def story(shop: Workshop) -> None:
         (shop.state.machines / "unknown" / "joboutputs").mkdir(parents=True)
         (shop.state.machines / "README").touch()
-        attic(shop).tidy(site(), shop.clock())
+        await attic(shop).tidy(site(), shop.clock())
         assert not (shop.state.machines / "unknown").exists()
 
     tell(story, tmp_path)
@@ -94,7 +94,7 @@ def test_a_link_among_the_machines_is_not_followed(tmp_path: Path) -> None:
         outside.mkdir()
         (outside / "file").touch()
         (shop.state.machines / "link").symlink_to(outside, target_is_directory=True)
-        attic(shop).tidy(site(), shop.clock())
+        await attic(shop).tidy(site(), shop.clock())
         assert (outside / "file").exists()
 
     tell(story, tmp_path)
@@ -105,10 +105,10 @@ def test_records_are_dropped_after_their_days_and_not_before(tmp_path: Path) -> 
         await ended(shop, 0)
         keeper = attic(shop)
         await asyncio.sleep(9 * DAY)
-        keeper.tidy(site(journal_days=10), shop.clock())
+        await keeper.tidy(site(journal_days=10), shop.clock())
         assert len(shop.journal.events_after(0)) == 5
         await asyncio.sleep(2 * DAY)
-        keeper.tidy(site(journal_days=10), shop.clock())
+        await keeper.tidy(site(journal_days=10), shop.clock())
         assert shop.journal.events_after(0) == []
         assert shop.journal.last_in_slots() == []
 
@@ -118,14 +118,14 @@ def test_records_are_dropped_after_their_days_and_not_before(tmp_path: Path) -> 
 def test_it_tidies_about_once_an_hour(tmp_path: Path) -> None:
     async def story(shop: Workshop) -> None:
         keeper = attic(shop)
-        keeper.tidy(site(), shop.clock())
+        await keeper.tidy(site(), shop.clock())
         junk = shop.state.machines / "junk"
         junk.mkdir()
         await asyncio.sleep(TIDIED_SECONDS - 1)
-        keeper.tidy(site(), shop.clock())
+        await keeper.tidy(site(), shop.clock())
         assert junk.exists()
         await asyncio.sleep(1)
-        keeper.tidy(site(), shop.clock())
+        await keeper.tidy(site(), shop.clock())
         assert not junk.exists()
 
     tell(story, tmp_path)
@@ -134,16 +134,16 @@ def test_it_tidies_about_once_an_hour(tmp_path: Path) -> None:
 def test_a_clock_that_is_set_puts_the_next_tidying_off_by_an_hour(tmp_path: Path) -> None:
     async def story(shop: Workshop) -> None:
         keeper, junk = attic(shop), shop.state.machines / "junk"
-        keeper.tidy(site(), shop.clock())
+        await keeper.tidy(site(), shop.clock())
         junk.mkdir()
         for jump in (-1e6, 1e8):
             shop.clock.jump(jump)
             keeper.clock_was_set(shop.clock())
             await asyncio.sleep(TIDIED_SECONDS - 1)
-            keeper.tidy(site(), shop.clock())
+            await keeper.tidy(site(), shop.clock())
             assert junk.exists()
         await asyncio.sleep(1)
-        keeper.tidy(site(), shop.clock())
+        await keeper.tidy(site(), shop.clock())
         assert not junk.exists()
 
     tell(story, tmp_path)

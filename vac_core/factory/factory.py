@@ -62,7 +62,7 @@ class Factory:
         self.herald = Herald(given.journal, given.crew.observers, given.calls)
         self.plan: Plan | None = None
         self.follower = SiteFollower(given.source, given.calls, given.clock, self._take_up_site)
-        self.attic = Attic(given.state, given.journal, self.roster)
+        self.attic = Attic(given.state, given.journal, self.roster, given.calls)
         self.background = Background(self.wake)
         self.troubles: dict[str, str] = {}
         self._wake = asyncio.Event()
@@ -95,6 +95,7 @@ class Factory:
     async def start(self) -> None:
         """Reconcile the journal with what runs, watch the hypervisors, and begin to ask the peers."""
         crew = self.given.crew
+        self.ender.machinetypes = self.site.machinetypes
         await crew.check_health(self.given.calls)
         loop = asyncio.get_running_loop()
         for hypervisor in crew.hypervisors.values():
@@ -155,11 +156,18 @@ class Factory:
             self._view = self.knowledge.view(self.site, self.given.clock())
             self._tell_peers()
             self.herald.cry()
-            self.troubles.pop("pass", None)
+            if full:
+                self.troubles.pop("pass", None)
         except (JournalError, OSError) as error:
-            self.troubles["pass"] = str(error)
+            self._put_off(str(error))
             _log.error("this pass could not be finished: %s", error)
-            self._next_full = self.given.clock() + min(RETRY_SECONDS, self.site.settings.pass_seconds)
+        except Exception as error:  # noqa: BLE001 - a fault in one decision must not end the factory
+            self._put_off(f"{type(error).__name__}: {error}")
+            _log.exception("this pass could not be finished: a fault in Vac itself")
+
+    def _put_off(self, trouble: str) -> None:
+        self.troubles["pass"] = trouble
+        self._next_full = self.given.clock() + min(RETRY_SECONDS, self.site.settings.pass_seconds)
 
     async def _observe(self, *, full: bool) -> None:
         crew = self.given.crew
@@ -171,16 +179,18 @@ class Factory:
             for name in sorted(names)
             if crew.started("hypervisor", hypervisors[name])
         ]
-        await asyncio.gather(*looks)
+        for result in await asyncio.gather(*looks, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
 
     async def _repair(self) -> None:
         """The parts of the periodic pass that events do not lead to."""
         now = self.given.clock()
         self._next_full = now + self.site.settings.pass_seconds
         await self.given.crew.check_health(self.given.calls)
-        await self.warden.check_outputs(self.site.settings)
         self.roster.save()
-        self.attic.tidy(self.site, now)
+        self.background.start(self.warden.check_outputs(self.site.settings))
+        self.background.start(self.attic.tidy(self.site, now))
 
     def _mind_abort(self, machine: Machine) -> None:
         if machine.outcome is not None and machine.outcome.is_abort:
@@ -267,5 +277,8 @@ class Factory:
         """Stop working; machines go on running, and the next start adopts them."""
         await self.background.close()
         await self.ender.close()
-        await self.herald.close()
-        self.roster.save()
+        try:
+            await self.herald.close()
+            self.roster.save()
+        except JournalError as error:
+            _log.warning("the newest figures of machines could not be kept: %s", error)

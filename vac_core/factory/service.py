@@ -6,6 +6,7 @@ import logging
 import socket
 from collections.abc import Callable
 from hmac import compare_digest
+from typing import Final
 
 from vac_core.config.schema import Settings
 from vac_core.factory.roster import Roster
@@ -19,6 +20,10 @@ _log = logging.getLogger(__name__)
 
 ADDRESS = "address"
 """Detail of a machine in which its hypervisor tells the IP address that it has to itself."""
+
+
+_ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognised here, not bound to
+"""Addresses that are no place to find anybody at: machines are told the host's name in their place."""
 
 
 class RosterGuests:
@@ -62,7 +67,7 @@ class Service:
     async def start(self, roster: Roster, state: StateDir, settings: Callable[[], Settings]) -> None:
         """Listen where the settings say."""
         now = settings()
-        self._address = now.http_address or socket.getfqdn()
+        self._address = socket.getfqdn() if now.http_address in _ANY else now.http_address
         application = build(RosterGuests(roster, state), settings)
         try:
             self._listener = await listen(application, now.http_address, now.http_port)

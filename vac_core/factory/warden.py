@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
@@ -96,20 +97,22 @@ class Warden:
         update_shutdowntime(self._state.machine(machine.id), end)
 
     async def check_outputs(self, settings: Settings) -> None:
-        """Stop machines that leave more outputs than they may; the counting is done in a thread."""
-        for machine in self._roster.alive:
-            if machine.state is MachineState.PLANNED:
-                continue
-            count = partial(outputs_problem, self._state.machine(machine.id) / JOBOUTPUTS, settings)
-            try:
-                problem = await self._calls(count, deadline=_DEADLINE_SECONDS, what=f"counting outputs of {machine.id}")
-            except PluginError as error:
-                problem = str(error)
-            current = self._roster.get(machine.id)
-            if problem is not None and current is not None:
-                self._ender.stop(current, StopReason(f"Job outputs over their limits: {problem}", _OUTPUTS_CODE))
+        """Stop machines that leave more outputs than they may; the counting is done in threads, all at one time."""
+        made = [machine for machine in self._roster.alive if machine.state is not MachineState.PLANNED]
+        await asyncio.gather(*(self._check_outputs_of(machine, settings) for machine in made))
         alive = {machine.id for machine in self._roster.alive}
         self._announced = {machine_id: end for machine_id, end in self._announced.items() if machine_id in alive}
+
+    async def _check_outputs_of(self, machine: Machine, settings: Settings) -> None:
+        count = partial(outputs_problem, self._state.machine(machine.id) / JOBOUTPUTS, settings)
+        what = f"counting the outputs of {machine.name} ({machine.id})"
+        try:
+            problem = await self._calls(count, deadline=_DEADLINE_SECONDS, what=what)
+        except PluginError as error:
+            problem = str(error)
+        current = self._roster.get(machine.id)
+        if problem is not None and current is not None:
+            self._ender.stop(current, StopReason(f"Job outputs over their limits: {problem}", _OUTPUTS_CODE))
 
     def carry_out(self, asks: Iterable[Ask]) -> Iterator[Coroutine[Any, Any, None]]:
         """Stop what policies ask to be stopped; what takes longer is returned as work to be done."""
