@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -172,3 +173,13 @@ def test_readme_names_the_two_commands_and_its_pictures_are_there() -> None:
     assert "make test" in text
     for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text):
         ET.parse(ROOT / picture)
+
+
+def test_each_changelog_fragment_is_of_a_kind_that_is_shown() -> None:
+    kinds = {
+        one["directory"]
+        for one in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["towncrier"]["type"]
+    }
+    fragments = sorted((ROOT / "changelog.d").glob("*.md"))
+    assert fragments
+    assert {fragment.name.split(".")[-2] for fragment in fragments} <= kinds
