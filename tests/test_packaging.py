@@ -39,6 +39,9 @@ class TestDistribution:
         assert all(importlib.util.find_spec(module) for module in modules)
 
 
-@pytest.mark.parametrize("directory", DISTRIBUTIONS[1:], ids=lambda path: path.name)
+EXAMPLE = ROOT / "docs" / "howto" / "vac_greeting"
+
+
+@pytest.mark.parametrize("directory", [EXAMPLE, *DISTRIBUTIONS[1:]], ids=lambda path: path.name)
 def test_a_plugin_wants_this_core(directory: Path) -> None:
     assert "vac-core>=1.0,<2" in setup_cfg(directory)["options"]["install_requires"].split()
