@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from vac_core.config.schema import MachineType, Site
 from vac_core.factory.binding import UnboundError, bind
+from vac_core.factory.calls import ThreadCalls
 from vac_core.factory.crew import Crew
 from vac_core.factory.faults import Faults
-from vac_core.factory.trades import TradeBook
+from vac_core.factory.trades import TradeBook, Trades
 from vac_core.testing import NOW, FakeContextualiser, FakeHypervisor, FakePolicy, machinetype, settings
 
 
@@ -153,16 +155,31 @@ def test_what_a_check_finds_or_raises_unbinds_the_machinetype(found: Any, messag
     assert refusal(machinetype(), Picky(found)).startswith(message)
 
 
+def traded(book: TradeBook, now: Site, when: float) -> Trades:
+    """What can be made once the machinetypes were checked."""
+
+    async def check() -> None:
+        await book.refresh(now, ThreadCalls())
+
+    asyncio.run(check())
+    return book.trades(now, when)
+
+
+def test_machinetypes_that_were_not_checked_yet_wait() -> None:
+    trades = TradeBook(crew(FAKE), Faults()).trades(site(machinetype("lhcb")), NOW)
+    assert dict(trades.disabled) == {"lhcb": "it is not yet checked with its plugins"}
+
+
 def test_a_bad_machinetype_disables_itself_alone() -> None:
     book = TradeBook(crew(FAKE), Faults())
-    trades = book.trades(site(machinetype("lhcb"), machinetype("atlas", machine_model="cernvm3")), NOW)
+    trades = traded(book, site(machinetype("lhcb"), machinetype("atlas", machine_model="cernvm3")), NOW)
     assert trades.bindings.keys() == {"lhcb"}
     assert trades.disabled.keys() == {"atlas"}
 
 
 def test_what_the_site_files_disable_stays_so_with_their_reason() -> None:
     book = TradeBook(crew(FAKE), Faults())
-    trades = book.trades(site(machinetype("lhcb"), disabled={"atlas": "vac.conf:4 max_processors"}), NOW)
+    trades = traded(book, site(machinetype("lhcb"), disabled={"atlas": "vac.conf:4 max_processors"}), NOW)
     assert (set(trades.bindings), dict(trades.disabled)) == ({"lhcb"}, {"atlas": "vac.conf:4 max_processors"})
 
 
@@ -170,10 +187,10 @@ def test_a_held_type_is_disabled_until_its_hold_ends_and_says_when() -> None:
     faults, lhcb = Faults(), machinetype("lhcb")
     book = TradeBook(crew(FAKE), faults)
     faults.hold(lhcb, "no image", NOW)
-    assert book.trades(site(lhcb), NOW).disabled == {"lhcb": "no image (it is tried again at 22:13:30 UTC)"}
-    assert book.trades(site(lhcb), NOW + 10).bindings.keys() == {"lhcb"}
+    assert traded(book, site(lhcb), NOW).disabled == {"lhcb": "no image (it is tried again at 22:13:30 UTC)"}
+    assert traded(book, site(lhcb), NOW + 10).bindings.keys() == {"lhcb"}
     faults.disable(lhcb, "its user_data is empty")
-    disabled = book.trades(site(lhcb), NOW + 1e6).disabled
+    disabled = traded(book, site(lhcb), NOW + 1e6).disabled
     assert disabled == {"lhcb": "its user_data is empty (it is tried again when its options change)"}
 
 
@@ -182,13 +199,13 @@ def test_types_are_checked_again_only_when_the_site_or_the_health_changes() -> N
     members = crew(picky)
     book, now = TradeBook(members, Faults()), site(machinetype("lhcb"), machinetype("atlas"))
     for _ in range(3):
-        book.trades(now, NOW)
-    assert picky.checked == ["lhcb", "atlas"]
+        traded(book, now, NOW)
+    assert sorted(picky.checked) == ["atlas", "lhcb"]
     members.unhealthy["hypervisor picky"] = "no kernel: reboot"
-    assert book.trades(now, NOW).disabled.keys() == {"lhcb", "atlas"}
+    assert traded(book, now, NOW).disabled.keys() == {"lhcb", "atlas"}
     members.unhealthy.clear()
-    assert book.trades(now, NOW).bindings.keys() == {"lhcb", "atlas"}
-    assert book.trades(site(machinetype("cms")), NOW).bindings.keys() == {"cms"}
+    assert traded(book, now, NOW).bindings.keys() == {"lhcb", "atlas"}
+    assert traded(book, site(machinetype("cms")), NOW).bindings.keys() == {"cms"}
     assert picky.checked == ["lhcb", "atlas", "lhcb", "atlas", "cms"]
 
 
@@ -196,6 +213,6 @@ def test_nothing_can_be_made_while_a_policy_that_the_site_wants_is_not_there() -
     members = crew(FAKE, policies=[FakePolicy(name="office-hours")])
     book, now = TradeBook(members, Faults()), site(machinetype("lhcb"), disabled={"atlas": "broken"})
     members.failed["policy office-hours"] = "no calendar"
-    trades = book.trades(now, NOW)
+    trades = traded(book, now, NOW)
     assert not trades.bindings
     assert trades.disabled == {"lhcb": "policy office-hours: no calendar", "atlas": "broken"}

@@ -64,7 +64,7 @@ def _health(what: str, one: Named, site: Site, plugin: str) -> Finding:
         with tempfile.TemporaryDirectory(prefix="vac-doctor-") as directory:
             home = _home(Path(directory), site, plugin)
             found = within(_DEADLINE_SECONDS, lambda: _asked(one, home))
-    except Exception as error:  # noqa: BLE001 - whatever a plugin raises is a finding about it
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises is a finding about it
         return problem(what, f"{type(error).__name__}: {error}", f"see plugin {plugin}'s documentation")
     if found.state is HealthState.UNUSABLE:
         return problem(what, found.found or "unusable", found.mend)
@@ -76,7 +76,10 @@ def _health(what: str, one: Named, site: Site, plugin: str) -> Finding:
 def _asked(one: Named, home: Home) -> Health:
     one.start(home)
     try:
-        return one.health()
+        health = one.health()
+        if not isinstance(health, Health):
+            raise TypeError(f"health() returned {type(health).__name__}, not Health")
+        return health
     finally:
         one.stop()
 

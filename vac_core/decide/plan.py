@@ -66,11 +66,16 @@ def _judge(
 
 
 def _order(situation: Situation, judgement: Judgement, random: random_module.Random) -> list[str]:
-    """Machinetypes that nothing vetoes, the next to start first."""
+    """Machinetypes that nothing vetoes, the next to start first; of equals the one that is harder to place.
+
+    When a host has emptied for a large machinetype all scores are equal again: chance must not give it to small ones.
+    """
+    reserves = situation.settings.superslot_rule == "reserve"
     eligible = sorted(
         name for name in situation.machinetypes if name not in judgement.vetoes and name not in situation.disabled
     )
-    keys = {name: (*judgement.key(name), random.random()) for name in eligible}
+    sizes = {name: situation.machinetypes[name].min_processors if reserves else 0 for name in eligible}
+    keys = {name: (*judgement.key(name), -sizes[name], random.random()) for name in eligible}
     return sorted(eligible, key=keys.__getitem__)
 
 

@@ -45,7 +45,7 @@ def judge(situation: Situation, policies: Sequence[Policy], failures: dict[str, 
         try:
             verdicts = policy.judge(situation)
             _add(verdicts, policy.name, situation, judgement)
-        except Exception as error:  # noqa: BLE001 - a policy may be anybody's: whatever it raises is contained here
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a policy may be anybody's: whatever it raises is contained here
             failures[policy.name] = f"{type(error).__name__}: {error}"
     return judgement
 
@@ -55,8 +55,8 @@ def _add(verdicts: Verdicts, policy: str, situation: Situation, judgement: Judge
     ranks = _checked_ranks(verdicts)
     asks = _checked_asks(verdicts, policy, situation)
     vetoes = [_checked_veto(veto) for veto in verdicts.vetoes]
-    if verdicts.most_starts is not None and verdicts.most_starts < 0:
-        raise ValueError(f"most_starts is {verdicts.most_starts}: it must be 0 or more")
+    if verdicts.most_starts is not None and (type(verdicts.most_starts) is not int or verdicts.most_starts < 0):
+        raise ValueError(f"most_starts is {verdicts.most_starts!r}: it must be a whole number, 0 or more")
     for veto in vetoes:
         stamped = Veto(reason=veto.reason, machinetype=veto.machinetype, until=veto.until, policy=policy)
         if veto.machinetype is None:
@@ -75,6 +75,7 @@ def _checked_ranks(verdicts: Verdicts) -> dict[str, Rank]:
     for rank in verdicts.ranks:
         if not 0.0 <= rank.value < math.inf:
             raise ValueError(f"rank {rank.value} of {rank.machinetype}: a rank must be a finite number, 0 or more")
+        _check_texts(rank.reason, rank.machinetype)
         ranks[rank.machinetype] = rank
     return ranks
 
@@ -82,10 +83,20 @@ def _checked_ranks(verdicts: Verdicts) -> dict[str, Rank]:
 def _checked_veto(veto: Veto) -> Veto:
     if veto.until is not None and not math.isfinite(veto.until):
         raise ValueError(f"veto until {veto.until}: the time must be finite, or None")
+    _check_texts(veto.reason, veto.machinetype)
     return veto
+
+
+def _check_texts(reason: object, machinetype: object) -> None:
+    if not isinstance(reason, str) or not reason:
+        raise ValueError(f"a reason is {reason!r}: it must be a text that says why")
+    if machinetype is not None and not isinstance(machinetype, str):
+        raise ValueError(f"a machinetype is {machinetype!r}: it must be a name")
 
 
 def _checked_asks(verdicts: Verdicts, policy: str, situation: Situation) -> list[Ask]:
     """Wishes for machines that are there; another may have ended a moment ago and is no error."""
     alive = {machine.id for machine in situation.machines} if verdicts.asks else set()
+    for ask in verdicts.asks:
+        _check_texts(ask.reason, ask.machine_id)
     return [attrs.evolve(ask, wish=Wish(ask.wish), policy=policy) for ask in verdicts.asks if ask.machine_id in alive]

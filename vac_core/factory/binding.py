@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from vac_core.config.schema import MachineType
-from vac_core.interfaces import Contextualiser, Hypervisor
+from vac_core.interfaces import Contextualiser, Hypervisor, PluginError
 
 
 @attrs.frozen
@@ -18,7 +18,7 @@ class Binding:
     contextualiser: Contextualiser
 
 
-class UnboundError(Exception):
+class UnboundError(PluginError):
     """The machinetype cannot be made here; the message says why and what would mend it."""
 
 
@@ -75,7 +75,7 @@ def _checked(machinetype: MachineType, objects: Iterable[Hypervisor | Contextual
     problems: list[str] = []
     for one in objects:
         try:
-            problems += one.check(machinetype)
-        except Exception as error:  # noqa: BLE001 - a plugin's fault disables what depends on it, nothing else
+            problems += map(str, one.check(machinetype))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's fault disables what depends on it, nothing else
             problems.append(f"{one.name} raised {type(error).__name__} on checking it: {error}")
     return problems

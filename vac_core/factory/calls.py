@@ -50,7 +50,7 @@ class ThreadCalls:
         """Run ``function`` in a thread."""
         async with self._lanes[lane]:
             self._admit(what)
-            future = asyncio.get_running_loop().run_in_executor(self._threads, function)
+            future = asyncio.get_running_loop().run_in_executor(self._threads, partial(_without_exit, function))
             future.add_done_callback(_taken_note_of)
             done, _ = await asyncio.wait([future], timeout=deadline)
         if not done:
@@ -104,6 +104,14 @@ class _Threads(Executor):
     def part(self, seconds: float) -> None:
         """Wait so long for what is under way."""
         wait(set(self._under_way), timeout=seconds)
+
+
+def _without_exit(function: Callable[[], T]) -> T:
+    """A plugin that calls `sys.exit` ends its own call, not the daemon."""
+    try:
+        return function()
+    except SystemExit as error:
+        raise PluginError(f"SystemExit: {error}") from error
 
 
 def _taken_note_of(future: asyncio.Future[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,8 @@ from vac_core.factory.journal import JournalError
 from vac_core.factory.records import machine_as_json
 from vac_core.model import MachineState
 from vac_core.plugins import Registry
+
+_log = logging.getLogger(__name__)
 
 _MODE = 0o660
 _REQUEST_MAX = 65536
@@ -121,6 +124,10 @@ async def _refusals_as_json(
         return web.json_response({"error": refusal.text or refusal.reason}, status=refusal.status)
     except JournalError as error:
         return web.json_response({"error": str(error)}, status=web.HTTPServiceUnavailable.status_code)
+    except Exception as error:  # noqa: BLE001 - a command gets its answer whatever a plugin has left behind
+        _log.exception("%s %s could not be answered", request.method, request.path)
+        said = f"the factory could not answer: {type(error).__name__}: {error}"
+        return web.json_response({"error": said}, status=web.HTTPInternalServerError.status_code)
 
 
 async def serve(control: Control, path: Path) -> web.AppRunner:

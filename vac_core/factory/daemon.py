@@ -143,7 +143,7 @@ async def _open_peers(crew: Crew, home: Home, factory: Factory) -> None:
     for finder in crew.peer_finders:
         try:
             await finder.open(home, factory.snapshot, factory.peers.hint)
-        except Exception as error:  # noqa: BLE001 - a factory that cannot be asked decides alone, and says so
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a factory that cannot be asked decides alone, and says so
             factory.troubles[f"peer_finder {finder.name}"] = str(error)
             _log.error("peer finder %s: %s", finder.name, error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Final
 
 from vac_core.config.schema import Site
@@ -27,12 +28,13 @@ from vac_core.factory.timekeeping import JumpWatch
 from vac_core.factory.trades import TradeBook, Trades
 from vac_core.factory.warden import Warden
 from vac_core.factory.watcher import Watcher
-from vac_core.interfaces import Hypervisor, SpaceView
+from vac_core.interfaces import Hypervisor, PluginError, SpaceView
 from vac_core.model import Machine
 from vac_core.situation import Situation
 
 _log = logging.getLogger(__name__)
 
+DECISION_DEADLINE_SECONDS: Final = 20.0
 RETRY_SECONDS: Final = 5.0
 """How soon a pass that failed, for want of disk space say, is tried again."""
 TICK_SECONDS: Final = 0.01
@@ -71,6 +73,7 @@ class Factory:
         self._next_full = float("-inf")
         self._view = self.knowledge.view(self.site, given.clock())
         self._abort_untold = False
+        self._failing: dict[str, str] = {}
         self.ender.look_again = self.look_soon
         self.ender.ended = self._mind_abort
 
@@ -85,11 +88,6 @@ class Factory:
     def look_soon(self, hypervisor: str) -> None:
         """A machine of this hypervisor has changed: look at it, and decide, soon."""
         self._dirty.add(hypervisor)
-        self._wake.set()
-
-    def repair_soon(self) -> None:
-        """Make the next pass a full one, and make it now."""
-        self._next_full = float("-inf")
         self._wake.set()
 
     async def start(self) -> None:
@@ -111,7 +109,7 @@ class Factory:
 
         try:
             hypervisor.watch(changed)
-        except Exception as error:  # noqa: BLE001 - without events the periodic pass still sees what happens
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - without events the periodic pass still sees what happens
             self.troubles[f"watching {hypervisor.name}"] = f"{type(error).__name__}: {error}"
             _log.exception("hypervisor %s cannot be watched; only the periodic pass looks at it", hypervisor.name)
 
@@ -152,13 +150,13 @@ class Factory:
             await self._observe(full=full)
             if full:
                 await self._repair()
-            self._decide_and_act()
+            await self._decide_and_act()
             self._view = self.knowledge.view(self.site, self.given.clock())
             self._tell_peers()
             self.herald.cry()
             if full:
                 self.troubles.pop("pass", None)
-        except (JournalError, OSError) as error:
+        except (JournalError, PluginError, OSError) as error:
             self._put_off(str(error))
             _log.error("this pass could not be finished: %s", error)
         except Exception as error:  # noqa: BLE001 - a fault in one decision must not end the factory
@@ -226,19 +224,32 @@ class Factory:
         able = {name: self.site.machinetypes[name] for name in trades.bindings}
         return self.knowledge.situation(self.site, able, trades.disabled, self.peers.reports(now), now)
 
-    def _decide_and_act(self) -> None:
-        self.ender.machinetypes = self.site.machinetypes
-        self.warden.enforce(self.site.machinetypes, self.draining.shutdown_time(self.site.settings))
+    async def _decide_and_act(self) -> None:
+        given, site = self.given, self.site
+        self.ender.machinetypes = site.machinetypes
+        self.warden.enforce(site.machinetypes, self.draining.shutdown_time(site.settings))
         self.ender.tend()
+        await self.book.refresh(site, given.calls)
         trades = self.trades()
-        self.plan = plan(self.situation(trades), self.given.crew.policies, self.given.random)
+        policies = given.crew.policies
+        what = f"the decision of {', '.join(policy.name for policy in policies)}"
+        decide = partial(plan, self.situation(trades), policies, given.random)
+        self.plan = await given.calls(decide, deadline=DECISION_DEADLINE_SECONDS, what=what)
+        self._mind_failures(self.plan)
         for start in self.plan.starts:
-            self._start_machine(start, trades)
+            self._start_machine(start, trades, site)
         for wish in self.warden.carry_out(self.plan.asks):
             self.background.start(wish)
 
-    def _start_machine(self, start: Start, trades: Trades) -> None:
-        given, site = self.given, self.site
+    def _mind_failures(self, decided: Plan) -> None:
+        """Log policies that begin to fail; `vac_core.factory.status` shows them for as long as they do."""
+        for name, message in decided.failures.items():
+            if self._failing.get(name) != message:
+                _log.error("policy %s is left out while it fails: %s", name, message)
+        self._failing = dict(decided.failures)
+
+    def _start_machine(self, start: Start, trades: Trades, site: Site) -> None:
+        given = self.given
         binding = trades.bindings[start.machinetype]
         machinetype = site.machinetypes[start.machinetype]
         machine = new_machine(

@@ -59,8 +59,9 @@ class Herald:
                     await self._calls(partial(observer.observe, event), deadline=_DEADLINE, what=what)
                     seq = event.seq
             except PluginError as error:
+                if name not in self.troubles:
+                    _log.warning("%s; it will be told again", error)
                 self.troubles[name] = str(error)
-                _log.warning("%s; it will be told again", error)
                 return
             finally:
                 self._journal.tell(name, seq)

@@ -11,7 +11,7 @@ import attrs
 
 from vac_core.config.schema import Settings
 from vac_core.interfaces import PeerFinder
-from vac_core.model import FactoryReport
+from vac_core.model import FactoryReport, TypeReport
 
 _log = logging.getLogger(__name__)
 
@@ -73,9 +73,10 @@ class PeerKeeper:
             try:
                 async with asyncio.timeout(self._deadline()):
                     reports = list(await finder.gather())
+                checked = {_checked(report).factory: report for report in reports}
                 self._silent[finder.name] = sorted(map(str, finder.silent()))
-                self._reports.update({_checked(report).factory: report for report in reports})
-            except Exception as error:  # noqa: BLE001 - a peer finder that fails leaves the factory to decide alone
+                self._reports.update(checked)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a peer finder that fails leaves the factory to decide alone
                 self._trouble(finder.name, error)
                 continue
             self.troubles.pop(finder.name, None)
@@ -86,7 +87,7 @@ class PeerKeeper:
     def _deadline(self) -> float:
         return _PATIENCE * self._settings().udp_timeout_seconds
 
-    def _trouble(self, name: str, error: Exception) -> None:
+    def _trouble(self, name: str, error: BaseException) -> None:
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if self.troubles.get(name) != what:
             _log.warning("peer finder %s could not gather: %s", name, what)
@@ -98,7 +99,7 @@ class PeerKeeper:
             try:
                 async with asyncio.timeout(self._deadline()):
                     await finder.announce()
-            except Exception as error:  # noqa: BLE001 - peers will learn of it at their next poll
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - peers will learn of it at their next poll
                 _log.warning("peer finder %s could not announce: %s", finder.name, error)
 
     async def close(self) -> None:
@@ -107,7 +108,7 @@ class PeerKeeper:
             try:
                 async with asyncio.timeout(self._deadline()):
                     await finder.close()
-            except Exception as error:  # noqa: BLE001 - the daemon stops all the same
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the daemon stops all the same
                 _log.warning("peer finder %s could not be closed: %s", finder.name, str(error) or type(error).__name__)
 
     def reports(self, now: float) -> list[FactoryReport]:
@@ -130,4 +131,8 @@ class PeerKeeper:
 def _checked(report: FactoryReport) -> FactoryReport:
     if not isinstance(report, FactoryReport):
         raise TypeError(f"it gathered {type(report).__name__}, not FactoryReport")
+    if not isinstance(report.factory, str) or not isinstance(report.received, int | float):
+        raise TypeError(f"a report is of factory {report.factory!r}, received {report.received!r}")
+    if not all(isinstance(one, TypeReport) for one in report.types.values()):
+        raise TypeError(f"the report of {report.factory} holds what is no TypeReport")
     return report

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Mapping
+from functools import partial
+from typing import Final
 
 import attrs
 
 from vac_core.config.schema import MachineType, Site
-from vac_core.factory.binding import Binding, UnboundError, bind
+from vac_core.factory.binding import Binding, bind
+from vac_core.factory.calls import Calls
 from vac_core.factory.crew import Crew
 from vac_core.factory.faults import Faults, Hold
+from vac_core.interfaces import PluginError
+
+CHECK_DEADLINE_SECONDS: Final = 30.0
+_UNCHECKED: Final = "it is not yet checked with its plugins"
 
 
 @attrs.frozen
@@ -35,30 +43,35 @@ class TradeBook:
 
     def trades(self, site: Site, now: float) -> Trades:
         """What can be made now."""
-        self._bind_all(site)
         if self._crew.unjudged:
             return Trades({}, dict.fromkeys(site.machinetypes, self._crew.unjudged) | dict(site.disabled))
-        disabled = {**self._unbound, **site.disabled}
+        unchecked = site.machinetypes.keys() - self._bindings.keys() - self._unbound.keys()
+        disabled = {**dict.fromkeys(unchecked, _UNCHECKED), **self._unbound, **site.disabled}
         for machinetype in site.machinetypes.values():
             hold = self._faults.holds(machinetype, now)
             if hold is not None and machinetype.name not in disabled:
                 disabled[machinetype.name] = _told(hold)
-        return Trades({name: one for name, one in self._bindings.items() if name not in disabled}, disabled)
+        able = site.machinetypes.keys() - disabled.keys()
+        return Trades({name: one for name, one in self._bindings.items() if name in able}, disabled)
 
-    def _bind_all(self, site: Site) -> None:
+    async def refresh(self, site: Site, calls: Calls) -> None:
+        """Bind all machinetypes anew if the site or the crew's health has changed; plugins' checks run in threads."""
         key = (site, dict(self._crew.unusable))
         if self._key is not None and self._key[0] is site and self._key[1] == key[1]:
             return
-        self._key, self._bindings, self._unbound = key, {}, {}
-        for machinetype in site.machinetypes.values():
-            self._bind_one(machinetype)
+        found = await asyncio.gather(*(self._bind(one, calls) for one in site.machinetypes.values()))
+        bound = dict(zip(site.machinetypes, found, strict=True))
+        self._bindings = {name: one for name, one in bound.items() if isinstance(one, Binding)}
+        self._unbound = {name: one for name, one in bound.items() if isinstance(one, str)}
+        self._key = key
 
-    def _bind_one(self, machinetype: MachineType) -> None:
+    async def _bind(self, machinetype: MachineType, calls: Calls) -> Binding | str:
         crew = self._crew
+        find = partial(bind, machinetype, crew.hypervisors, crew.contextualisers, crew.unusable)
         try:
-            self._bindings[machinetype.name] = bind(machinetype, crew.hypervisors, crew.contextualisers, crew.unusable)
-        except UnboundError as error:
-            self._unbound[machinetype.name] = str(error)
+            return await calls(find, deadline=CHECK_DEADLINE_SECONDS, what=f"checking machinetype {machinetype.name}")
+        except PluginError as error:
+            return str(error)
 
 
 def _told(hold: Hold) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -94,4 +95,17 @@ def _listed(hypervisor: Hypervisor) -> list[Observed]:
     wrong = next((one for one in listed if not isinstance(one, Observed)), None)
     if wrong is not None:
         raise PluginError(f"hypervisor {hypervisor.name} listed {type(wrong).__name__}, not Observed")
+    for one in listed:
+        _check(one)
     return listed
+
+
+def _check(one: Observed) -> None:
+    """Raise `PluginError` for figures that would go wrong later, far from where they came from."""
+    if not isinstance(one.machine_id, str) or not isinstance(one.note, str):
+        raise PluginError(f"machine_id {one.machine_id!r} and note {one.note!r} must be texts")
+    cpu = one.cpu_seconds
+    if cpu is not None and not (isinstance(cpu, int | float) and math.isfinite(cpu) and cpu >= 0):
+        raise PluginError(f"machine {one.machine_id} has cpu_seconds {cpu!r}: it must be a finite number, 0 or more")
+    if one.exit_code is not None and not isinstance(one.exit_code, int):
+        raise PluginError(f"machine {one.machine_id} has exit_code {one.exit_code!r}: it must be a whole number")
