@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+PLUGIN_PATH := plugins/apptainer:plugins/docker:plugins/libvirt
+DISTRIBUTIONS := setup.cfg pyproject.toml $(wildcard plugins/*/setup.cfg)
 
 .PHONY: demo test lint bench docs clean
 
@@ -19,11 +21,11 @@ demo: $(VENV)/.demo
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: $(VENV)/.dev $(VENV)/.demo $(VENV)/.docs
+lint: $(VENV)/.dev $(VENV)/.libvirt $(VENV)/.demo $(VENV)/.docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=$(PLUGIN_PATH) $(BIN)/lint-imports
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run vac_core/builtin/process/*.sh; \
 	elif [ "$$CI" = true ]; then echo "shellcheck is not installed, and this is CI" >&2; exit 1; fi
 
@@ -46,9 +48,15 @@ $(VENV)/.demo: setup.cfg pyproject.toml $(VENV)/.venv
 	$(PIP) -e '.[demo]'
 	touch $@
 
-$(VENV)/.dev: requirements-dev.txt setup.cfg pyproject.toml $(VENV)/.venv
+$(VENV)/.dev: requirements-dev.txt $(DISTRIBUTIONS) $(VENV)/.venv
 	$(PIP) -r requirements-dev.txt
 	touch $@
+
+# libvirt-python comes as source only: it is built against the host's libvirt.
+$(VENV)/.libvirt: requirements-libvirt.txt $(DISTRIBUTIONS) $(VENV)/.dev
+	@if pkg-config --exists libvirt 2>/dev/null; then $(PIP) -r requirements-libvirt.txt && touch $@; \
+	elif [ "$$CI" = true ]; then echo "libvirt-dev and pkg-config are not installed, and this is CI" >&2; exit 1; \
+	else echo "vac-libvirt is not tested: install libvirt-dev, pkg-config and gcc to have it built"; fi
 
 $(VENV)/.docs: requirements-docs.txt setup.cfg pyproject.toml $(VENV)/.venv
 	$(PIP) -e . -r requirements-docs.txt

@@ -1,4 +1,4 @@
-"""What a plugin provides: one small interface for each hook, and optional powers beside them.
+"""What a plugin provides: one small interface for each hook. Optional powers stand in `vac_core.powers`.
 
 Methods are plain and may block: the factory calls them in worker threads, each with a deadline, and contains whatever
 they raise. Each interface has a contract suite in `vac_core.testing`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import attrs
 
@@ -181,17 +181,6 @@ class Hypervisor(Named):
     @abc.abstractmethod
     def watch(self, changed: Callable[[str], None]) -> None:
         """From now on call ``changed(machine_id)``, from any thread, whenever a machine starts, ends or pauses."""
-
-
-@runtime_checkable
-class CanPause(Protocol):
-    """Optional power of a hypervisor: hold a machine still."""
-
-    def pause(self, machine_id: str) -> None:
-        """Stop it from using the processor."""
-
-    def resume(self, machine_id: str) -> None:
-        """Let it go on."""
 
 
 class Contextualiser(Named):

@@ -19,8 +19,9 @@ from vac_core.factory.features_files import update_shutdowntime
 from vac_core.factory.outputs import output_changed, outputs_problem
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
-from vac_core.interfaces import CanPause, Hypervisor, PluginError
+from vac_core.interfaces import Hypervisor, PluginError
 from vac_core.model import Machine, MachineState
+from vac_core.powers import CanPause
 from vac_core.situation import Ask, Wish
 
 _log = logging.getLogger(__name__)

@@ -14,8 +14,9 @@ import attrs
 import pytest
 
 from vac_core.config.schema import MachineType
-from vac_core.interfaces import CanPause, CreateRequest, Home, Hypervisor, MachineTypeError, Urls
+from vac_core.interfaces import CreateRequest, Home, Hypervisor, MachineTypeError, Urls
 from vac_core.model import Health
+from vac_core.powers import CanPause
 from vac_core.testing.contracts.host import Host, opened
 from vac_core.testing.makers import create_request, machine, machinetype
 from vac_core.testing.makers import home as make_home

@@ -1,0 +1,1 @@
+"""Machines through apptainer; still to be written."""

@@ -1,0 +1,1 @@
+"""Machines through docker; still to be written."""

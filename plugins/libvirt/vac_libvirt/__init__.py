@@ -1,0 +1,1 @@
+"""Machines through libvirt; still to be written."""
