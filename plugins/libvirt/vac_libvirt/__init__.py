@@ -1,1 +1,20 @@
-"""Machines through libvirt; still to be written."""
+"""The ``libvirt`` hypervisor: machines are virtual machines, made through libvirt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vac_core.hookspecs import hookimpl
+from vac_core.interfaces import OptionSet
+from vac_libvirt.options import OPTION_SET, LibvirtMachine, LibvirtPlugin
+
+__all__ = ["vac_options"]
+
+
+@hookimpl
+def vac_options() -> Iterable[OptionSet]:
+    """Declare the options of virtual machines."""
+    return [
+        OptionSet(name=OPTION_SET, section="machinetype", schema=LibvirtMachine),
+        OptionSet(name=OPTION_SET, section="plugin", schema=LibvirtPlugin),
+    ]
