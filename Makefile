@@ -26,7 +26,7 @@ lint: $(VENV)/.dev $(VENV)/.libvirt $(VENV)/.demo $(VENV)/.docs
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	PYTHONPATH=$(PLUGIN_PATH) $(BIN)/lint-imports
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run vac_core/builtin/process/*.sh; \
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run vac_core/supervision/*.sh $(wildcard plugins/*/vac_*/*.sh); \
 	elif [ "$$CI" = true ]; then echo "shellcheck is not installed, and this is CI" >&2; exit 1; fi
 
 bench: $(VENV)/.demo

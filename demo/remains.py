@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from vac_core.builtin.process.table import Process, kill_all, processes, send
+from vac_core.supervision.table import Process, kill_all, processes, send
 
 _PATIENCE_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.05

@@ -10,11 +10,11 @@ import attrs
 import pytest
 
 from vac_core.builtin.process import ProcessHypervisor
-from vac_core.builtin.process.members import members
 from vac_core.builtin.process.options import ProcessMachine, ProcessPlugin
-from vac_core.builtin.process.record import Record
-from vac_core.builtin.process.table import process, processes
 from vac_core.interfaces import ContextFile, MachineTypeError, PluginError
+from vac_core.supervision.members import members
+from vac_core.supervision.record import Record
+from vac_core.supervision.table import process, processes
 from vac_core.testing import create_request, machine, machinetype
 from vac_core.testing import home as make_home
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from vac_core.builtin.process import ProcessHypervisor
 from vac_core.builtin.process.limits import limits_of
-from vac_core.builtin.process.members import members
 from vac_core.builtin.process.options import ProcessMachine, ProcessPlugin
 from vac_core.builtin.process.program import prepare
-from vac_core.builtin.process.record import Ending, Record, Supervised, read_ending
-from vac_core.builtin.process.spawn import launch
-from vac_core.builtin.process.table import Process, boot_id, open_process, process
+from vac_core.supervision.members import members
+from vac_core.supervision.record import Ending, Record, Supervised, read_ending
+from vac_core.supervision.spawn import launch
+from vac_core.supervision.table import Process, boot_id, open_process, process
 from vac_core.testing import create_request, machine, machinetype, settings
 from vac_core.testing import home as make_home
 
@@ -215,7 +215,7 @@ def test_a_machine_outlives_a_factory_that_is_killed_and_its_end_is_told_to_the_
 
 FACTORY_THAT_DIES_EARLY = FACTORY_THAT_DIES.replace(
     "hypervisor.create(",
-    "import vac_core.builtin.process.record as records\n"
+    "import vac_core.supervision.record as records\n"
     "records.Record.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
     "hypervisor.create(",
 ).replace("exec sleep 600", 'echo ran >\\"$JOBOUTPUTS/ran\\"')

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from demo.story import FACTORIES, ORGANISATIONS
-from vac_core.builtin.process.table import processes
+from vac_core.supervision.table import processes
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from vac_core.builtin.process.table import command_line, kill_all, processes
+from vac_core.supervision.table import command_line, kill_all, processes
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import attrs
-
 from vac_core.builtin.process.options import machine_options
 from vac_core.config.schema import MachineType, Settings
 from vac_core.model import Machine
+from vac_core.supervision.limits import Limits
 
 _MIB = 1048576
 _GB = 10**9
-
-
-@attrs.frozen(kw_only=True)
-class Limits:
-    """What the kernel holds a machine to; None where there is no limit."""
-
-    niceness: int = 0
-    memory_bytes: int | None = None
-    """Of the whole machine, by its cgroup."""
-    address_space_bytes: int | None = None
-    """Of each process."""
-    file_size_bytes: int | None = None
-    open_files: int | None = None
-    processes: int | None = None
 
 
 def limits_of(machine: Machine, machinetype: MachineType, settings: Settings) -> Limits:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from vac_core.builtin.process.cgroup import Cgroup
 from vac_core.builtin.process.limits import limits_of
-from vac_core.builtin.process.record import MARKER
-from vac_core.builtin.process.spawn import Launch
 from vac_core.interfaces import Context, CreateRequest, MachineTypeError, Urls
+from vac_core.supervision.cgroup import Cgroup
+from vac_core.supervision.launch import Launch
+from vac_core.supervision.record import MARKER
 
 _SHEBANG_MAX = 255
 """Octets of a program's first line that the kernel reads; see execve(2)."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vac_core.builtin.process.record import Supervised, marker
-from vac_core.builtin.process.table import Process, environment
+from vac_core.supervision.record import Supervised, marker
+from vac_core.supervision.table import Process, environment
 
 
 def members(machine_id: str, supervised: Supervised | None, table: Iterable[Process]) -> list[Process]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
-from pathlib import Path
 
-from vac_core.builtin.process.cgroup import Cgroup
-from vac_core.builtin.process.record import Record
-from vac_core.builtin.process.signal import is_held
-from vac_core.builtin.process.table import processes
 from vac_core.interfaces import Observed
+from vac_core.supervision.cgroup import Cgroup
+from vac_core.supervision.record import Record
+from vac_core.supervision.signal import is_held
+from vac_core.supervision.table import processes
 
 
 def observe(records: Iterable[Record], creating: Collection[str]) -> list[Observed]:
@@ -42,7 +41,7 @@ def _observed(record: Record, table: _Table) -> Observed:
     supervised = record.supervised()
     if supervised is None:
         return Observed(machine_id=record.machine_id, running=False, ended=True, note="its creation was not finished")
-    cgroup = None if supervised.cgroup is None else Cgroup(Path(supervised.cgroup))
+    cgroup = supervised.held_in
     supervisor = supervised.now()
     if supervisor is None:
         return _ended(record, cgroup)

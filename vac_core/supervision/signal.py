@@ -7,12 +7,10 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from vac_core.builtin.process.cgroup import Cgroup
-from vac_core.builtin.process.members import members
-from vac_core.builtin.process.record import Supervised
-from vac_core.builtin.process.table import Process, command_line, processes, send
+from vac_core.supervision.members import members
+from vac_core.supervision.record import Supervised
+from vac_core.supervision.table import Process, command_line, processes, send
 
 _BEGIN_SECONDS = 0.5
 _HOLD_SECONDS = 2.0
@@ -32,8 +30,8 @@ def terminate(supervised: Supervised) -> None:
 
 def hold(supervised: Supervised, *, held: bool) -> None:
     """Hold a machine still or let it go on, by its cgroup or by signals to its processes; returns when it is so."""
-    if supervised.cgroup is not None:
-        Cgroup(Path(supervised.cgroup)).freeze(held)
+    if (cgroup := supervised.held_in) is not None:
+        cgroup.freeze(held)
     else:
         for one in members(supervised.machine_id, supervised, processes()):
             send(one, signal.SIGSTOP if held else signal.SIGCONT)
@@ -42,7 +40,7 @@ def hold(supervised: Supervised, *, held: bool) -> None:
 
 def is_held(supervised: Supervised, supervisor: Process) -> bool:
     """Whether the machine is held still, given its supervisor as it is now."""
-    return supervisor.stopped if supervised.cgroup is None else Cgroup(Path(supervised.cgroup)).frozen
+    return supervisor.stopped if (cgroup := supervised.held_in) is None else cgroup.frozen
 
 
 def _begun(supervised: Supervised) -> bool:

@@ -7,16 +7,13 @@ import os
 import resource
 import signal
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 
-import attrs
-
-from vac_core.builtin.process.cgroup import Cgroup
-from vac_core.builtin.process.limits import Limits
-from vac_core.builtin.process.record import Record, Supervised
-from vac_core.builtin.process.table import boot_id, process
 from vac_core.interfaces import PluginError
+from vac_core.supervision.cgroup import Cgroup
+from vac_core.supervision.launch import Launch
+from vac_core.supervision.record import Record, Supervised
+from vac_core.supervision.table import boot_id, process
 
 SHELL = "/bin/sh"
 SUPERVISOR = Path(__file__).with_name("supervisor.sh")
@@ -29,43 +26,17 @@ _writing_or_spawning = threading.Lock()
 still open for writing, the kernel refuses to run it ("text file busy"): so one is done at a time."""
 
 
-@attrs.frozen(kw_only=True)
-class Launch:
-    """What is to be started, and where it leaves what."""
-
-    own: Path
-    """A directory that is made for it."""
-    log: Path
-    """Where it leaves what it prints."""
-    user_data: bytes = attrs.field(repr=False)
-    environment: Mapping[str, str] = attrs.field(repr=False)
-    limits: Limits
-    cgroup: Cgroup | None
-
-    @property
-    def program(self) -> Path:
-        """Where user_data is written to be run."""
-        return self.own / "user_data"
-
-    @property
-    def work(self) -> Path:
-        """Where it runs."""
-        return self.own / "work"
-
-
 def launch(record: Record, what: Launch) -> Supervised:
     """Start a machine's supervisor and let it go, once all that a restarted factory needs to find it is on disk.
 
     Raises `OSError` or `PluginError`; nothing of it runs then.
     """
-    what.own.mkdir(mode=0o700)
-    what.work.mkdir(mode=0o700)
+    what.make_directories()
     to_read, to_write = os.pipe2(os.O_CLOEXEC)
     with os.fdopen(to_write, "wb", buffering=0) as go:
         try:
             with _writing_or_spawning:
-                what.program.touch(mode=0o700, exist_ok=False)
-                what.program.write_bytes(what.user_data)
+                what.write_files()
                 pid = _spawn(record, what, to_read)
         finally:
             os.close(to_read)
@@ -84,9 +55,11 @@ def launch(record: Record, what: Launch) -> Supervised:
 def _spawn(record: Record, what: Launch, go: int) -> int:
     log = os.open(what.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
+        if what.owner is not None:
+            os.fchown(log, *what.owner)  # a program opens it anew when it writes to /dev/stderr
         return os.posix_spawn(
             SHELL,
-            [SHELL, str(SUPERVISOR), str(record.ending_file), str(what.work), str(what.program)],
+            [SHELL, str(SUPERVISOR), str(record.ending_file), str(what.work), *what.argv],
             what.environment,
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, go, 0),
@@ -124,6 +97,7 @@ def _note(record: Record, pid: int, cgroup: Cgroup | None) -> Supervised:
         start_ticks=found.start_ticks,
         boot=boot_id(),
         cgroup=None if cgroup is None else str(cgroup.path),
+        legacy=() if cgroup is None else tuple(str(path) for path in cgroup.legacy),
     )
     record.write(supervised)
     return supervised
@@ -133,7 +107,7 @@ def _hold(pid: int, what: Launch) -> None:
     limits = what.limits
     if what.cgroup is not None:
         what.cgroup.make()
-        what.cgroup.limit(memory_bytes=limits.memory_bytes, processes=limits.processes)
+        what.cgroup.limit(limits)
         what.cgroup.add(pid)
     counted_by_cgroup = what.cgroup is not None and what.cgroup.can_limit("pids.max")
     for which, most in (

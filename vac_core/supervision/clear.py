@@ -7,12 +7,11 @@ import subprocess
 import time
 from pathlib import Path
 
-from vac_core.builtin.process.cgroup import Cgroup
-from vac_core.builtin.process.members import members
-from vac_core.builtin.process.record import Record, Supervised
-from vac_core.builtin.process.spawn import Launch
-from vac_core.builtin.process.table import Process, kill_all, processes
 from vac_core.interfaces import PluginError
+from vac_core.supervision.launch import Launch
+from vac_core.supervision.members import members
+from vac_core.supervision.record import Record, Supervised
+from vac_core.supervision.table import Process, kill_all, processes
 
 _PATIENCE_SECONDS = 5.0
 _ROUND_SECONDS = 0.2
@@ -23,8 +22,8 @@ def end_processes(record: Record) -> None:
     """End all of a machine's processes; raises `PluginError` where the kernel does not let one go."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     supervised = record.supervised()
-    if supervised is not None and supervised.cgroup is not None:
-        left = Cgroup(Path(supervised.cgroup)).end(deadline)
+    if supervised is not None and (cgroup := supervised.held_in) is not None:
+        left = cgroup.end(deadline)
         if (supervisor := supervised.now()) is not None:  # it was not in its cgroup yet, and so waits to be let go
             kill_all([supervisor], _PATIENCE_SECONDS)
     else:

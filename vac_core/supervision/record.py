@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
 
-from vac_core.builtin.process.table import Process, boot_id, environment, process
+from vac_core.supervision.cgroup import Cgroup
+from vac_core.supervision.table import Process, boot_id, environment, process
 
 MARKER = "VAC_MACHINE_ID"
 """The variable that tells a machine's processes from all others."""
@@ -25,6 +27,10 @@ def marker(machine_id: str) -> bytes:
     return f"{MARKER}={machine_id}".encode()
 
 
+def _tuple(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
 @attrs.frozen(kw_only=True)
 class Supervised:
     """A machine's supervisor: named by pid, start time and boot, since pids come again."""
@@ -35,6 +41,13 @@ class Supervised:
     boot: str
     cgroup: str | None = None
     """Path of the machine's own cgroup, where it has one."""
+    legacy: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
+    """Paths of its directories in the hierarchies of version 1 that limit it."""
+
+    @property
+    def held_in(self) -> Cgroup | None:
+        """The cgroup that holds the machine."""
+        return None if self.cgroup is None else Cgroup(Path(self.cgroup), tuple(map(Path, self.legacy)))
 
     def now(self) -> Process | None:
         """The supervisor as it is now; None where it has ended."""

@@ -9,7 +9,7 @@ import select
 import threading
 from collections.abc import Callable
 
-from vac_core.builtin.process.record import Supervised
+from vac_core.supervision.record import Supervised
 
 logger = logging.getLogger(__name__)
 
