@@ -162,11 +162,11 @@ def traded(book: TradeBook, now: Site, when: float) -> Trades:
         await book.refresh(now, ThreadCalls())
 
     asyncio.run(check())
-    return book.trades(now, when)
+    return book.trades(now, when, {})
 
 
 def test_machinetypes_that_were_not_checked_yet_wait() -> None:
-    trades = TradeBook(crew(FAKE), Faults()).trades(site(machinetype("lhcb")), NOW)
+    trades = TradeBook(crew(FAKE), Faults()).trades(site(machinetype("lhcb")), NOW, {})
     assert dict(trades.disabled) == {"lhcb": "it is not yet checked with its plugins"}
 
 

@@ -310,3 +310,47 @@ def test_a_socket_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
             await serve(control, tmp_path / "directory")
 
     tell(story, tmp_path)
+
+
+def test_a_machines_log_is_shown_while_it_runs_and_after(tmp_path: Path) -> None:
+    async def story(ask: Ask, factory: VirtualFactory) -> None:
+        one = factory.alive[0]
+        code, told = await ask("GET", f"/log?machine={one.name}")
+        assert (code, told) == (
+            200, {"machine": one.id, "name": one.name, "alive": True, "log": f"life {one.id}\n"}
+        )  # fmt: skip
+        (factory.state.machine(one.id) / "console.log").write_bytes(b"booted\nworked \xff\n")
+        factory.host.end(factory.host.machines[one.id], b"200 done")
+        factory.daemon.given.crew.hypervisors["fake"].destroy(one.id)
+        for octets, log in (("", "booted\nworked \ufffd\n"), ("&octets=3", " \ufffd\n")):
+            assert (await ask("GET", f"/log?machine={one.id}{octets}"))[1]["log"] == log
+
+    tell(story, tmp_path)
+
+
+def test_a_log_that_cannot_be_shown_says_why(tmp_path: Path) -> None:
+    async def story(ask: Ask, factory: VirtualFactory) -> None:
+        one = factory.alive[0]
+        for asked_for, code, why in (
+            ("nobody", 404, "no machine 'nobody' is or was here"),
+            ("../../etc", 404, "no machine '../../etc'"),
+            (f"{one.id}&octets=all", 400, "octets must be a whole number"),
+        ):
+            answer = await ask("GET", f"/log?machine={asked_for}")
+            assert answer[0] == code
+            assert why in answer[1]["error"]
+        factory.host.failures["console_log"] = PluginError("the engine does not answer")
+        code, told = await ask("GET", f"/log?machine={one.id}")
+        assert (code, told) == (503, {"error": "the engine does not answer"})
+
+    tell(story, tmp_path)
+
+
+def test_a_link_that_a_machine_left_in_place_of_its_log_is_not_followed(tmp_path: Path) -> None:
+    async def story(ask: Ask, factory: VirtualFactory) -> None:
+        one = factory.alive[0]
+        (factory.state.machine(one.id) / "console.log").symlink_to("/etc/hostname")
+        factory.daemon.given.crew.hypervisors["fake"].destroy(one.id)
+        assert (await ask("GET", f"/log?machine={one.id}"))[1]["log"] == ""
+
+    tell(story, tmp_path)

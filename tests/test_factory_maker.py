@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from workshop import LHCB, SERVICE, Odd, Workshop, tell
 
-from vac_core.factory.maker import CREATION_DEADLINE_SECONDS
-from vac_core.interfaces import MachineTypeError, PluginError
-from vac_core.model import MachineState, Outcome
-from vac_core.testing import Life, machinetype, settings
+from vac_core.factory.maker import ADDRESS, CREATION_DEADLINE_SECONDS
+from vac_core.interfaces import MachineTypeError, PluginError, Urls
+from vac_core.model import Machine, MachineState, Outcome
+from vac_core.testing import FakeHypervisor, Life, machinetype, settings
 
 
 def mode(path: Path) -> int:
@@ -182,3 +183,54 @@ def test_a_machine_that_its_host_refuses_leaves_nothing_there(tmp_path: Path) ->
         assert kept == ["jobfeatures", "joboutputs", "machinefeatures"]
 
     tell(story, tmp_path, life=Life(ends_after=math.inf))
+
+
+class Addressed(FakeHypervisor):
+    """One whose machines have addresses of their own, and look for the service where they know it to be."""
+
+    def service_addresses(self) -> Sequence[tuple[str, int]]:
+        return [("192.0.2.254", 80)]
+
+    def address_of(self, machine: Machine) -> str:
+        self._act("address_of")
+        return f"192.0.2.{machine.slot + 1}"
+
+    def features_for(self, machine: object, directory: Path) -> Urls:
+        base = "http://192.0.2.254"
+        return Urls(
+            machinefeatures=f"{base}/machinefeatures",
+            jobfeatures=f"{base}/jobfeatures",
+            joboutputs=f"{base}/joboutputs",
+        )
+
+
+def test_a_machine_is_known_by_its_address_before_it_can_call_from_there(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        shop.host.failures["create"] = PluginError("the daemon dies here, for all that the journal knows")
+        one = shop.plan(3)
+        await shop.maker.make(shop.order(one))
+        found = shop.journal.find(one.id)
+        assert found is not None
+        assert found.details[ADDRESS] == "192.0.2.4"
+
+    tell(story, tmp_path, hypervisor=Addressed)
+
+
+def test_what_it_is_told_of_by_address_stays_with_it_and_its_metadata_is_served(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        one = await shop.make(3)
+        assert dict(one.details) == {ADDRESS: "192.0.2.4", "fake": "yes"}
+        assert (shop.directory(one) / "metadata" / "openstack" / "latest" / "user_data").is_file()
+
+    tell(story, tmp_path, hypervisor=Addressed)
+
+
+def test_a_machine_whose_address_cannot_be_told_is_not_made(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        shop.host.failures["address_of"] = PluginError("no slot is left in the network")
+        one = shop.plan()
+        await shop.maker.make(shop.order(one))
+        assert shop.now(one).state is MachineState.ENDED
+        assert "no slot is left" in str(shop.now(one).outcome)
+
+    tell(story, tmp_path, hypervisor=Addressed)

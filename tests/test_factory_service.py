@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from workshop import Workshop, tell
 
 from vac_core.factory.journal import Journal
+from vac_core.factory.maker import ADDRESS
 from vac_core.factory.roster import Roster
-from vac_core.factory.service import ADDRESS, RosterGuests, Service
+from vac_core.factory.service import RosterGuests, Service
 from vac_core.factory.state_dir import StateDir
 from vac_core.model import Happening, Machine, MachineState
 from vac_core.testing import NOW, VirtualClock, machine, settings

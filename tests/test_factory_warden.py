@@ -310,3 +310,58 @@ def test_wishes_are_known_to_the_next_daemon(tmp_path: Path) -> None:
         assert kept.details["wished"] == "pause"
 
     tell(story, tmp_path)
+
+
+class Uncappable(FakeHypervisor):
+    """Without the power to hold down."""
+
+    cap = None  # type: ignore[assignment]
+
+
+def cap(one: Machine, part: float | None) -> Ask:
+    return Ask(machine_id=one.id, wish=Wish.CAP, part=part, reason="the host is lent out", policy="lender")
+
+
+def test_a_machine_is_held_down_and_let_go_as_a_policy_wishes(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        one = await shop.make()
+        for part in (0.25, 0.5, None):
+            await carry_out(shop, cap(one, part))
+            assert shop.host.machines[one.id].part == part
+
+    tell(story, tmp_path)
+
+
+def test_a_wish_that_is_fulfilled_already_is_not_carried_out_again(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        one = await shop.make()
+        assert list(shop.warden.carry_out([cap(one, None)])) == []
+        await carry_out(shop, cap(one, 0.25))
+        assert list(shop.warden.carry_out([cap(one, 0.25)])) == []
+        assert shop.journal.find(one.id) == shop.now(one)
+
+    tell(story, tmp_path)
+
+
+def test_a_cap_that_failed_is_tried_again(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        one = await shop.make()
+        shop.host.failures["cap"] = PluginError("busy")
+        await carry_out(shop, cap(one, 0.25))
+        del shop.host.failures["cap"]
+        await carry_out(shop, cap(one, 0.25))
+        assert shop.host.machines[one.id].part == 0.25
+
+    tell(story, tmp_path)
+
+
+def test_a_hypervisor_that_cannot_hold_down_is_asked_no_more_and_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(shop: Workshop) -> None:
+        one = await shop.make()
+        await carry_out(shop, cap(one, 0.25))
+        await carry_out(shop, cap(one, 0.25))
+        assert caplog.text.count("cannot cap") == 1
+
+    tell(story, tmp_path, hypervisor=Uncappable)

@@ -9,6 +9,7 @@ import attrs
 
 from vac_core.config.schema import MachineType, Settings
 from vac_core.model import Capacity, Machine, MachineState, Outcome
+from vac_core.powers import Resources
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +48,8 @@ class Situation:
     """Each machinetype over the space, our own machines and those already chosen included."""
     factories_heard: int = 1
     capacity: Capacity
+    resources: Resources = attrs.field(factory=Resources)
+    """What there is only so much of beside processors and memory, over all hypervisors."""
     draining: bool = False
     drain_until: float | None = None
     """By when every machine must have ended; None lets each live out its time."""
@@ -96,6 +99,8 @@ class Wish(enum.StrEnum):
     STOP = "stop"
     PAUSE = "pause"
     RESUME = "resume"
+    CAP = "cap"
+    """Hold its use of its processors down."""
 
 
 @attrs.frozen(kw_only=True)
@@ -106,6 +111,8 @@ class Ask:
     wish: Wish
     reason: str
     policy: str = ""
+    part: float | None = None
+    """Of `Wish.CAP`: the part of its processors' time that it may use, above 0 and up to 1; None for all of it."""
 
 
 @attrs.frozen(kw_only=True)

@@ -243,6 +243,13 @@ class MachineType:
         deprecated=("scratch_gb", "disk_gb_per_cpu"),
         pipe=True,
     )
+    mb_per_processor: int | None = option(
+        "New. Memory for each of its processors; as in [settings] where it is not set.",
+        optional(integer(1)),
+        None,
+        unit="MiB",
+        pipe=True,
+    )
     min_processors: int = option("Fewest processors it can use.", integer(1), 1, pipe=True)
     max_processors: int = option("Most processors it can use.", integer(1), 1, pipe=True)
     min_wallclock_seconds: int | None = option(
@@ -294,6 +301,10 @@ class MachineType:
     def group(self) -> str:
         """The machinegroup it shares in."""
         return self.machinegroup or self.accounting_fqan or self.name
+
+    def bytes_per_processor(self, settings: Settings) -> int:
+        """Memory for each of its processors, in octets."""
+        return (self.mb_per_processor or settings.mb_per_processor) * _MIB
 
     @property
     def least_wallclock(self) -> int:

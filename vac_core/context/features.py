@@ -15,7 +15,6 @@ JOB_SHUTDOWNTIME: Final = "shutdowntime_job"
 KEY: Final = re.compile(r"[A-Za-z0-9_]{1,128}")
 """What a key may be called. The note wants lower case; two keys from before it have capitals."""
 
-_MIB: Final = 1048576
 _MB: Final = 1000000
 _GB: Final = 1000000000
 
@@ -65,7 +64,7 @@ def _job_keys(machine: Machine, end: int, now: float) -> dict[str, str]:
 
 
 def _job_limits(machine: Machine, machinetype: MachineType, settings: Settings) -> dict[str, str]:
-    memory = machine.memory_bytes or machine.processors * settings.mb_per_processor * _MIB
+    memory = machine.memory_bytes or machine.processors * machinetype.bytes_per_processor(settings)
     scratch_gb = machinetype.disk_gb_per_processor or settings.disk_gb_per_processor
     return {
         "grace_secs_job": str(machinetype.grace_seconds),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import attrs
 
 from vac_core.decide.room import Place, Placing, size_vetoes
+from vac_core.decide.scarce import scarcity_vetoes
 from vac_core.decide.standings import PLAN, standings
 from vac_core.decide.superslots import reserving
 from vac_core.decide.vac3_slots import filling
@@ -21,7 +22,6 @@ from vac_core.interfaces import Policy
 from vac_core.model import Machine
 from vac_core.situation import Situation, TypeTotals, Veto
 
-_MIB = 1048576
 _RULES = {"reserve": reserving, "vac3": filling}
 
 
@@ -33,7 +33,7 @@ def plan(situation: Situation, policies: Sequence[Policy], random: random_module
     and named in `Plan.failures`.
     """
     failures: dict[str, str] = {}
-    too_large = tuple(attrs.evolve(veto, policy=PLAN) for veto in size_vetoes(situation))
+    too_large = tuple(size_vetoes(situation))
     judgement = _judge(situation, policies, failures, too_large)
     asks = tuple(judgement.asks)
     working, starts = situation, list[Start]()
@@ -60,8 +60,8 @@ def _judge(
     situation: Situation, policies: Sequence[Policy], failures: dict[str, str], too_large: Sequence[Veto]
 ) -> Judgement:
     judgement = judge(situation, policies, failures)
-    for veto in too_large:
-        judgement.vetoes.setdefault(str(veto.machinetype), []).append(veto)
+    for veto in (*too_large, *scarcity_vetoes(situation)):
+        judgement.vetoes.setdefault(str(veto.machinetype), []).append(attrs.evolve(veto, policy=PLAN))
     return judgement
 
 
@@ -117,7 +117,7 @@ def _counted(situation: Situation, start: Start, number: int) -> Situation:
         hypervisor="",
         processors=start.processors,
         hs06_per_processor=settings.hs06_per_processor or 1.0,
-        memory_bytes=start.processors * settings.mb_per_processor * _MIB,
+        memory_bytes=start.processors * machinetype.bytes_per_processor(settings),
         created=situation.now,
         shutdown_time=start.shutdown_time,
         fqan=machinetype.accounting_fqan,

@@ -59,5 +59,7 @@ def _type_report(
         min_processors=None if machinetype is None else machinetype.min_processors,
         max_wallclock_seconds=None if machinetype is None else machinetype.max_wallclock_seconds,
         min_wallclock_seconds=None if machinetype is None else machinetype.least_wallclock,
-        bytes_per_processor=settings.mb_per_processor * _MIB,
+        bytes_per_processor=settings.mb_per_processor * _MIB
+        if machinetype is None
+        else machinetype.bytes_per_processor(settings),
     )

@@ -99,4 +99,6 @@ def _checked_asks(verdicts: Verdicts, policy: str, situation: Situation) -> list
     alive = {machine.id for machine in situation.machines} if verdicts.asks else set()
     for ask in verdicts.asks:
         _check_texts(ask.reason, ask.machine_id)
+        if ask.part is not None and not 0.0 < ask.part <= 1.0:
+            raise ValueError(f"part {ask.part} of the processors' time: it must be above 0 and up to 1, or None")
     return [attrs.evolve(ask, wish=Wish(ask.wish), policy=policy) for ask in verdicts.asks if ask.machine_id in alive]

@@ -11,10 +11,11 @@ import attrs
 from aiohttp import web
 
 from vac_core.decide.ends import requested
-from vac_core.factory import status
+from vac_core.factory import console, status
 from vac_core.factory.factory import Factory
 from vac_core.factory.journal import JournalError
 from vac_core.factory.records import machine_as_json
+from vac_core.interfaces import PluginError
 from vac_core.model import MachineState
 from vac_core.plugins import Registry
 
@@ -22,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 _MODE = 0o660
 _REQUEST_MAX = 65536
+LOG_OCTETS: Final = 1048576
+"""Most that is shown of a machine's log at one time."""
 _LATEST: Final = 253402300800
 """The end of the year 9999, the last that can be shown."""
 SOCKET_PATH_MAX = 107
@@ -45,6 +48,7 @@ class Control:
                 web.get("/machines", self._machines),
                 web.get("/why", self._why),
                 web.get("/plugins", self._plugins),
+                web.get("/log", self._log),
                 web.post("/drain", self._drain),
                 web.post("/undrain", self._undrain),
                 web.post("/stop", self._stop),
@@ -64,6 +68,23 @@ class Control:
 
     async def _plugins(self, _request: web.Request) -> web.Response:
         return web.json_response({"plugins": [record.as_json() for record in self.registry.records]})
+
+    async def _log(self, request: web.Request) -> web.Response:
+        name = request.query.get("machine", "")
+        machine = console.find(name, self.factory.roster)
+        if machine is None:
+            raise web.HTTPNotFound(
+                text=f"no machine '{name}' is or was here: 'vac machines' and 'vac history' list them"
+            )
+        given = self.factory.given
+        hypervisor = given.crew.hypervisors.get(machine.hypervisor)
+        try:
+            most = _octets(request.query.get("octets", ""))
+            said = await console.console_log(machine, hypervisor, given.state, given.calls, most)
+        except PluginError as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from None
+        text = said.decode("utf-8", "replace")
+        return web.json_response({"machine": machine.id, "name": machine.name, "alive": machine.alive, "log": text})
 
     async def _drain(self, request: web.Request) -> web.Response:
         words = await _words(request)
@@ -94,6 +115,14 @@ class Control:
         await self.factory.follower.refresh(force=True)
         source = self.factory.given.source
         return web.json_response({"stale": source.stale, "problems": list(source.problems)})
+
+
+def _octets(text: str) -> int:
+    if not text:
+        return LOG_OCTETS
+    if text.isascii() and text.isdigit() and 0 < len(text) < 10:
+        return min(max(int(text), 1), LOG_OCTETS)
+    raise web.HTTPBadRequest(text="octets must be a whole number")
 
 
 async def _words(request: web.Request) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from vac_core.factory import logs
 from vac_core.factory.calls import ThreadCalls
 from vac_core.factory.control import Control, serve
 from vac_core.factory.crew import Crew, muster
+from vac_core.factory.doors import GuestDoors, attend_for_ever
 from vac_core.factory.factory import Factory
 from vac_core.factory.fetching import fetch_for
 from vac_core.factory.host import LinuxHost
@@ -109,6 +110,8 @@ async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: 
     await service.start(factory.roster, state, lambda: source.site.settings)
     if service.trouble:
         factory.troubles["http service"] = service.trouble
+    doors = GuestDoors(service.listener, crew.hypervisors.values(), calls)
+    factory.background.start(attend_for_ever(doors, lambda: source.site.settings.pass_seconds, factory.troubles))
     await _open_peers(crew, home, factory)
     control = await serve(Control(factory, registry, started), state.control_socket)
     await factory.start()

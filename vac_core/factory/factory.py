@@ -23,6 +23,7 @@ from vac_core.factory.new_machine import new_machine
 from vac_core.factory.peers import PeerKeeper
 from vac_core.factory.roster import Roster
 from vac_core.factory.site_follower import SiteFollower
+from vac_core.factory.stock import Stock
 from vac_core.factory.surroundings import Surroundings
 from vac_core.factory.timekeeping import JumpWatch
 from vac_core.factory.trades import TradeBook, Trades
@@ -52,6 +53,7 @@ class Factory:
         self.draining = Draining(given.journal)
         self.faults = Faults()
         self.book = TradeBook(given.crew, self.faults)
+        self.stock = Stock(given.crew.hypervisors, given.calls)
         self.knowledge = Knowledge(
             factory=given.name, host=given.host, roster=self.roster, draining=self.draining, clock=given.clock
         )
@@ -69,6 +71,7 @@ class Factory:
         self.troubles: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._dirty: set[str] = set()
+        self._looked: set[str] = set()
         self._jumps = JumpWatch(given.clock, asyncio.get_running_loop().time)
         self._next_full = float("-inf")
         self._view = self.knowledge.view(self.site, given.clock())
@@ -172,6 +175,7 @@ class Factory:
         hypervisors = crew.hypervisors
         names = set(hypervisors) if full else self._dirty & set(hypervisors)
         self._dirty -= names
+        self._looked |= names
         looks = [
             self.watcher.look(hypervisors[name], self.maker.in_creation)
             for name in sorted(names)
@@ -216,13 +220,14 @@ class Factory:
 
     def trades(self) -> Trades:
         """Which machinetypes can be made now, and why not the others."""
-        return self.book.trades(self.site, self.given.clock())
+        return self.book.trades(self.site, self.given.clock(), self.stock.resources.refusals)
 
     def situation(self, trades: Trades) -> Situation:
         """Everything that a decision may look at now."""
         now = self.given.clock()
         able = {name: self.site.machinetypes[name] for name in trades.bindings}
-        return self.knowledge.situation(self.site, able, trades.disabled, self.peers.reports(now), now)
+        peers, resources = self.peers.reports(now), self.stock.resources
+        return self.knowledge.situation(self.site, able, trades.disabled, peers, resources, now)
 
     async def _decide_and_act(self) -> None:
         given, site = self.given, self.site
@@ -230,6 +235,8 @@ class Factory:
         self.warden.enforce(site.machinetypes, self.draining.shutdown_time(site.settings))
         self.ender.tend()
         await self.book.refresh(site, given.calls)
+        looked, self._looked = self._looked, set()
+        await self.stock.refresh(looked, self.book.bindings, site.machinetypes)
         trades = self.trades()
         policies = given.crew.policies
         what = f"the decision of {', '.join(policy.name for policy in policies)}"

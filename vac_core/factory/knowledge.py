@@ -15,6 +15,7 @@ from vac_core.factory.host import Host
 from vac_core.factory.roster import Roster
 from vac_core.interfaces import SpaceView
 from vac_core.model import FactoryReport, MachineState
+from vac_core.powers import Resources
 from vac_core.situation import Situation
 
 _HEARTBEATS = (
@@ -50,6 +51,7 @@ class Knowledge:
         machinetypes: Mapping[str, MachineType],
         disabled: Mapping[str, str],
         peers: Sequence[FactoryReport],
+        resources: Resources,
         now: float,
     ) -> Situation:
         """Everything that a decision may look at."""
@@ -64,6 +66,7 @@ class Knowledge:
             totals=tally([*peers, self.own_report(site, now)], now),
             factories_heard=1 + len(peers),
             capacity=self.host.capacity(site.settings),
+            resources=resources,
             draining=drain.on,
             drain_until=drain.until,
             shutdown_time=self.draining.shutdown_time(site.settings),

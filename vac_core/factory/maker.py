@@ -22,13 +22,18 @@ from vac_core.factory.state_dir import StateDir
 from vac_core.factory.web.guests import write_tree
 from vac_core.interfaces import ContextRequest, CreateRequest, MachineTypeError, PluginError, Urls
 from vac_core.model import Happening, Machine, Outcome
+from vac_core.powers import ServesGuests
 
 _log = logging.getLogger(__name__)
 
 CREATION_DEADLINE_SECONDS: Final = 600.0
+ADDRESS_DEADLINE_SECONDS: Final = 10.0
+ADDRESS: Final = "address"
+"""Detail of a machine: the IP address that it has to itself."""
 METADATA: Final = "metadata"
 JOBOUTPUTS: Final = "joboutputs"
 _SEED_OCTETS: Final = 512
+_WEB: Final = ("http://", "https://")
 
 
 @attrs.frozen(kw_only=True)
@@ -61,17 +66,34 @@ class Maker:
     async def make(self, order: Order) -> None:
         """Make a machine whose intent is journalled, and journal what came of it."""
         machine = order.machine
-        build, what = partial(self._build, order), f"creation of {machine.name} ({machine.id})"
-        lane = f"making {order.machinetype.name}"
+        what, lane = f"creation of {machine.name} ({machine.id})", f"making {order.machinetype.name}"
         try:
+            known = await self._known_by_address(order)
+            build = partial(self._build, known)
             details = await self._calls(build, deadline=CREATION_DEADLINE_SECONDS, what=what, lane=lane)
         except PluginError as error:
             self._failed(order, error)
         else:
             self._faults.forgive(order.machinetype.name)
-            self._roster.happen(machine.id, Happening.CREATED, details={**machine.details, **details})
+            self._roster.happen(machine.id, Happening.CREATED, details={**known.machine.details, **details})
         finally:
             self.in_creation.discard(machine.id)
+
+    async def _known_by_address(self, order: Order) -> Order:
+        """Write down the address of a machine that has one to itself, before it can call from there."""
+        hypervisor, machine = order.binding.hypervisor, order.machine
+        if not isinstance(hypervisor, ServesGuests):
+            return order
+        what = f"the address of {machine.name} ({machine.id})"
+        address = await self._calls(
+            partial(hypervisor.address_of, machine), deadline=ADDRESS_DEADLINE_SECONDS, what=what
+        )
+        if not address:
+            return order
+        machine = attrs.evolve(machine, details={**machine.details, ADDRESS: str(address)})
+        self._roster.freshen(machine)
+        self._roster.save()
+        return attrs.evolve(order, machine=machine)
 
     def _failed(self, order: Order, error: PluginError) -> None:
         now = self._clock()
@@ -109,7 +131,7 @@ class Maker:
                 fetch=lambda url: order.fetch(url, order.settings),
             )
         )
-        if paths is None:
+        if paths is None or paths.machinefeatures.startswith(_WEB):
             write_tree(directory / METADATA, metadata_tree(context, random_seed=os.urandom(_SEED_OCTETS)))
         request = CreateRequest(
             machine=machine,

@@ -9,7 +9,6 @@ from vac_core.config.schema import MachineType, Settings
 from vac_core.decide.values import Start
 from vac_core.model import Machine
 
-_MIB = 1048576
 _TOKEN_OCTETS = 24
 
 
@@ -26,7 +25,7 @@ def new_machine(
         hypervisor=hypervisor,
         processors=start.processors,
         hs06_per_processor=settings.hs06_per_processor or 1.0,
-        memory_bytes=settings.mb_per_processor * _MIB * start.processors,
+        memory_bytes=start.processors * machinetype.bytes_per_processor(settings),
         created=now,
         shutdown_time=start.shutdown_time,
         fqan=machinetype.accounting_fqan,

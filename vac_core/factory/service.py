@@ -9,18 +9,15 @@ from hmac import compare_digest
 from typing import Final
 
 from vac_core.config.schema import Settings
+from vac_core.factory.maker import ADDRESS
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
 from vac_core.factory.web.application import build
 from vac_core.factory.web.guests import Guest
-from vac_core.factory.web.listener import Listener, ListenError, listen
+from vac_core.factory.web.listener import Listener, ListenError, ready
 from vac_core.model import Machine
 
 _log = logging.getLogger(__name__)
-
-ADDRESS = "address"
-"""Detail of a machine in which its hypervisor tells the IP address that it has to itself."""
-
 
 _ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognised here, not bound to
 """Addresses that are no place to find anybody at: machines are told the host's name in their place."""
@@ -57,9 +54,16 @@ class Service:
         self.trouble: str | None = None
 
     @property
+    def listener(self) -> Listener:
+        """What listens, once it is started: for those who know of further doors."""
+        if self._listener is None:
+            raise RuntimeError("the service was not started")
+        return self._listener
+
+    @property
     def url(self) -> str:
         """Where it is reached, with no slash at the end; empty while it does not listen."""
-        if self._listener is None:
+        if self._listener is None or self.trouble:
             return ""
         address = f"[{self._address}]" if ":" in self._address else self._address
         return f"http://{address}:{self._listener.port}"
@@ -68,9 +72,9 @@ class Service:
         """Listen where the settings say."""
         now = settings()
         self._address = socket.getfqdn() if now.http_address in _ANY else now.http_address
-        application = build(RosterGuests(roster, state), settings)
+        self._listener = await ready(build(RosterGuests(roster, state), settings))
         try:
-            self._listener = await listen(application, now.http_address, now.http_port)
+            await self._listener.open((now.http_address, now.http_port))
         except ListenError as error:
             self.trouble = str(error)
             _log.error("%s", error)

@@ -41,12 +41,18 @@ class TradeBook:
         self._bindings: dict[str, Binding] = {}
         self._unbound: dict[str, str] = {}
 
-    def trades(self, site: Site, now: float) -> Trades:
-        """What can be made now."""
+    @property
+    def bindings(self) -> Mapping[str, Binding]:
+        """Of each machinetype that has a hypervisor and a contextualiser here: with what it is made."""
+        return self._bindings
+
+    def trades(self, site: Site, now: float, refusals: Mapping[str, str]) -> Trades:
+        """What can be made now; ``refusals`` are machinetypes that their hypervisor will not make, with the reasons."""
         if self._crew.unjudged:
             return Trades({}, dict.fromkeys(site.machinetypes, self._crew.unjudged) | dict(site.disabled))
         unchecked = site.machinetypes.keys() - self._bindings.keys() - self._unbound.keys()
-        disabled = {**dict.fromkeys(unchecked, _UNCHECKED), **self._unbound, **site.disabled}
+        refused = {name: why for name, why in refusals.items() if name in self._bindings}
+        disabled = {**dict.fromkeys(unchecked, _UNCHECKED), **refused, **self._unbound, **site.disabled}
         for machinetype in site.machinetypes.values():
             hold = self._faults.holds(machinetype, now)
             if hold is not None and machinetype.name not in disabled:

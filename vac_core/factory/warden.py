@@ -21,7 +21,7 @@ from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
 from vac_core.interfaces import Hypervisor, PluginError
 from vac_core.model import Machine, MachineState
-from vac_core.powers import CanPause
+from vac_core.powers import CanCap, CanPause
 from vac_core.situation import Ask, Wish
 
 _log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ _OUTPUTS_CODE: Final = 700
 _WISHED: Final = "wished"
 """Detail of a machine: the latest wish for it that was carried out, so that its pause is known to be meant."""
 _RESUMED: Final = "resumed"
+_CAP: Final = "cap"
+"""Detail of a machine: the part of its processors' time that it is held to; empty for all of it."""
 _PAUSABLE: Final = {Wish.PAUSE: MachineState.RUNNING, Wish.RESUME: MachineState.PAUSED}
 JOBOUTPUTS: Final = "joboutputs"
 
@@ -123,6 +125,9 @@ class Warden:
                 continue
             if ask.wish is Wish.STOP:
                 self._ender.stop(machine, requested(f"{ask.policy}: {ask.reason}"))
+            elif ask.wish is Wish.CAP:
+                if machine.state is MachineState.RUNNING and machine.details.get(_CAP, "") != _cap(ask):
+                    yield self._hold_down(machine, ask)
             elif machine.state is _PAUSABLE[ask.wish]:
                 yield self._pause_or_resume(machine, ask)
 
@@ -131,18 +136,41 @@ class Warden:
         if hypervisor is None or not isinstance(hypervisor, CanPause):
             _log.warning("%s cannot %s %s: %s", machine.hypervisor, ask.wish, machine.name, ask.reason)
             return
-        details = {**machine.details, _WISHED: str(ask.wish)}
+        details = {_WISHED: str(ask.wish)}
         if ask.wish is Wish.RESUME:
             details[_RESUMED] = str(self._clock())
         # Written down first: after a crash a wished pause must not look like one that the machine brought on itself.
-        self._roster.freshen(attrs.evolve(machine, details=details))
-        self._roster.save()
+        self._note(machine, details)
         act = hypervisor.pause if ask.wish is Wish.PAUSE else hypervisor.resume
+        if await self._done(partial(act, machine.id), machine, ask):
+            self._ender.look_again(hypervisor.name)
+
+    async def _hold_down(self, machine: Machine, ask: Ask) -> None:
+        hypervisor = self._hypervisors.get(machine.hypervisor)
+        if hypervisor is None or not isinstance(hypervisor, CanCap):
+            _log.warning("%s cannot %s %s: %s", machine.hypervisor, ask.wish, machine.name, ask.reason)
+        elif not await self._done(partial(hypervisor.cap, machine.id, ask.part), machine, ask):
+            return
+        # Also where the hypervisor cannot: it is not asked, and not complained of, at each decision.
+        self._note(machine, {_CAP: _cap(ask)})
+
+    def _note(self, machine: Machine, details: Mapping[str, str]) -> None:
+        current = self._roster.get(machine.id)
+        if current is not None:
+            self._roster.freshen(attrs.evolve(current, details={**current.details, **details}))
+            self._roster.save()
+
+    async def _done(self, act: Callable[[], None], machine: Machine, ask: Ask) -> bool:
+        """Carry a wish out; say whether that succeeded."""
         what = f"{ask.wish} of {machine.name} ({machine.id})"
         try:
-            lane = f"pausing on {hypervisor.name}"
-            await self._calls(partial(act, machine.id), deadline=_DEADLINE_SECONDS, what=what, lane=lane)
+            lane = f"wishes for {machine.hypervisor}"
+            await self._calls(act, deadline=_DEADLINE_SECONDS, what=what, lane=lane)
         except PluginError as error:
             _log.error("%s, wished by %s: %s", what, ask.policy, error)
-            return
-        self._ender.look_again(hypervisor.name)
+            return False
+        return True
+
+
+def _cap(ask: Ask) -> str:
+    return "" if ask.part is None else str(ask.part)

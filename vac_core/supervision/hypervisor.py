@@ -16,6 +16,7 @@ from vac_core.supervision.clear import abandon, end_processes, remove
 from vac_core.supervision.ends import EndWatcher
 from vac_core.supervision.launch import Launch
 from vac_core.supervision.observe import observe
+from vac_core.supervision.printed import newest_part
 from vac_core.supervision.record import Record, Supervised, all_records, record_of
 from vac_core.supervision.signal import hold, terminate
 from vac_core.supervision.spawn import SHELL, launch
@@ -40,6 +41,8 @@ class SupervisedHypervisor(Hypervisor):
 
     own: ClassVar[str]
     """What is made in a machine's directory, and removed with the machine."""
+    log: ClassVar[str] = "console.log"
+    """Where in a machine's directory that is kept which it prints."""
     uses_legacy_cgroups: ClassVar[bool] = False
     """Whether machines are limited by controllers of cgroups' version 1 too, where those are."""
 
@@ -177,6 +180,12 @@ class SupervisedHypervisor(Hypervisor):
             supervised = record.supervised()
             if supervised is not None and supervised.now() is None:
                 changed(record.machine_id)
+
+    def console_log(self, machine_id: str, most_octets: int) -> bytes:
+        """What its program prints goes to a file in its directory."""
+        if record_of(self._records, machine_id) is None:
+            return b""
+        return newest_part(self.home.machines_dir / machine_id / self.log, most_octets)
 
     def pause(self, machine_id: str) -> None:
         """Hold it still."""

@@ -59,7 +59,9 @@ class FakeControl:
 
     async def _answer(self, request: web.Request) -> web.Response:
         asked = f"{request.method} {request.path}"
-        self.requests.append((asked, await request.json() if request.can_read_body else None))
+        self.requests.append(
+            (f"{request.method} {request.path_qs}", await request.json() if request.can_read_body else None)
+        )
         self.on_request()
         if asked in self.refusals:
             code, body = self.refusals[asked]

@@ -10,6 +10,7 @@ import attrs
 
 from vac_core.interfaces import CreateRequest
 from vac_core.model import Health
+from vac_core.powers import Resources
 from vac_core.testing.clock import VirtualClock
 
 
@@ -44,6 +45,8 @@ class FakeMachine:
     running: bool = False
     ended: float | None = None
     paused: bool = False
+    part: float | None = None
+    """Of its processors' time, which it is held to."""
 
 
 class FakeHost:
@@ -59,6 +62,8 @@ class FakeHost:
         self.failures: dict[str, Exception] = {}
         """What a method raises, by its name."""
         self.health = Health()
+        self.resources = Resources()
+        """What the host has of scarce things, and what machinetypes need of them."""
         self._told: dict[str, Callable[[str], None]] = {}
 
     def listen(self, factory: str, changed: Callable[[str], None]) -> None:

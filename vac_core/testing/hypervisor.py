@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import attrs
+
+from vac_core.config.schema import MachineType
 from vac_core.interfaces import CreateRequest, Home, Hypervisor, MachineTypeError, Observed, PluginError, Urls
 from vac_core.model import Health
+from vac_core.powers import Resources
 from vac_core.testing.host import FakeHost, FakeMachine
 
 
@@ -98,6 +102,29 @@ class FakeHypervisor(Hypervisor):
         self._act("resume")
         if (one := self._mine(machine_id)) is not None:
             self.host.pause(one, False)
+
+    def cap(self, machine_id: str, part: float | None) -> None:
+        """Note what it is held to."""
+        self._act("cap")
+        if (one := self._mine(machine_id)) is not None:
+            one.part = part
+
+    def console_log(self, machine_id: str, most_octets: int) -> bytes:
+        """A line that says which life it lives."""
+        self._act("console_log")
+        one = self._mine(machine_id)
+        return b"" if one is None else f"life {one.machine_id}\n".encode()[-most_octets:]
+
+    def resources(self, machinetypes: Sequence[MachineType]) -> Resources:
+        """What the test has set, for those machinetypes that there are."""
+        self._act("resources")
+        names = {one.name for one in machinetypes}
+        told = self.host.resources
+        return attrs.evolve(
+            told,
+            demands={name: one for name, one in told.demands.items() if name in names},
+            refusals={name: one for name, one in told.refusals.items() if name in names},
+        )
 
     def watch(self, changed: Callable[[str], None]) -> None:
         """Tell this daemon from now on."""

@@ -82,10 +82,11 @@ def _memory(situation: Situation) -> Iterator[Veto]:
     room = min(largest_machine(situation), situation.free_processors)
     for name, machinetype in situation.machinetypes.items():
         processors = max(machinetype.min_processors, min(machinetype.max_processors, room))
-        need = processors * situation.settings.mb_per_processor
+        per_processor = machinetype.bytes_per_processor(situation.settings) // MIB
+        need = processors * per_processor
         if need * MIB > left:
             yield Veto(
                 machinetype=name,
                 reason=f"needs {need} MiB of memory and {max(0, left // MIB)} are left: mb_per_processor is"
-                f" {situation.settings.mb_per_processor}",
+                f" {per_processor}",
             )

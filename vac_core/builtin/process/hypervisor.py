@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from vac_core.builtin.process.options import ProcessPlugin, plugin_options
-from vac_core.builtin.process.program import OWN, features_urls, prepare
+from vac_core.builtin.process.program import LOG, OWN, features_urls, prepare
 from vac_core.interfaces import CreateRequest, Urls
 from vac_core.model import Health, HealthState, Machine
 from vac_core.supervision import Cgroup, Launch, SupervisedHypervisor
@@ -18,6 +18,7 @@ class ProcessHypervisor(SupervisedHypervisor):
     name = "process"
     machine_models = frozenset({"process"})
     own = OWN
+    log = f"joboutputs/{LOG}"
 
     @property
     def cgroup_option(self) -> str:

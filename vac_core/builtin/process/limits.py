@@ -14,7 +14,7 @@ _GB = 10**9
 def limits_of(machine: Machine, machinetype: MachineType, settings: Settings) -> Limits:
     """The limits of one machine."""
     wanted = machine_options(machinetype)
-    memory = machine.memory_bytes or settings.mb_per_processor * _MIB * machine.processors
+    memory = machine.memory_bytes or machine.processors * machinetype.bytes_per_processor(settings)
     disk_gb = machinetype.disk_gb_per_processor or settings.disk_gb_per_processor
     granted = disk_gb * _GB * machine.processors
     return Limits(

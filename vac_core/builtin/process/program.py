@@ -17,7 +17,7 @@ _SHEBANG_MAX = 255
 """Octets of a program's first line that the kernel reads; see execve(2)."""
 OWN = "process"
 """What is made in a machine's directory, and removed with the machine."""
-_LOG = "user_data.log"
+LOG = "user_data.log"
 """Among the outputs, so that their limits hold for it and it is kept as long as they are."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -70,7 +70,7 @@ def prepare(request: CreateRequest, cgroup: Cgroup | None, search_path: str) -> 
     own = request.directory / OWN
     return Launch(
         own=own,
-        log=request.directory / "joboutputs" / _LOG,
+        log=request.directory / "joboutputs" / LOG,
         user_data=context.user_data,
         environment=_environment(request, own / "work", search_path),
         limits=limits_of(request.machine, request.machinetype, request.settings),

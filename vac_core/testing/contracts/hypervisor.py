@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import queue
 import threading
 import time
@@ -16,7 +17,7 @@ import pytest
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import CreateRequest, Home, Hypervisor, MachineTypeError, Urls
 from vac_core.model import Health
-from vac_core.powers import CanPause
+from vac_core.powers import CanCap, CanPause, HasResources, KeepsLog, Resources, ServesGuests
 from vac_core.testing.contracts.host import Host, opened
 from vac_core.testing.makers import create_request, machine, machinetype
 from vac_core.testing.makers import home as make_home
@@ -248,3 +249,42 @@ class HypervisorContract:
         self.wait(host, lambda: host.has_ended(asked))
         host.hypervisor.destroy(destroyed)
         assert host.find(destroyed) is None
+
+    def test_a_machine_is_held_down_and_let_go(self, host: Host) -> None:
+        if not isinstance(host.hypervisor, CanCap):
+            pytest.skip("this hypervisor cannot hold down the use of processors")
+        machine_id = self.made(host, self.user_data_stays)
+        host.hypervisor.cap(machine_id, 0.5)
+        host.hypervisor.cap(machine_id, None)
+        host.hypervisor.cap("00000000-0000-4000-8000-000000000000", 0.5)
+        assert host.runs(machine_id)
+
+    def test_what_a_machine_prints_is_shown_up_to_a_length(self, host: Host) -> None:
+        if not isinstance(host.hypervisor, KeepsLog):
+            pytest.skip("this hypervisor leaves what machines print in their directories")
+        machine_id = self.made(host, self.user_data_stays)
+        assert isinstance(host.hypervisor.console_log(machine_id, 4096), bytes)
+        assert len(host.hypervisor.console_log(machine_id, 1)) <= 1
+        assert host.hypervisor.console_log("00000000-0000-4000-8000-000000000000", 4096) == b""
+
+    def test_it_says_what_it_has_to_promise(self, host: Host) -> None:
+        if not isinstance(host.hypervisor, HasResources):
+            pytest.skip("this hypervisor has nothing that is scarce")
+        of_type = self.machinetype(host.hypervisor)
+        told = host.hypervisor.resources([of_type])
+        assert isinstance(told, Resources)
+        assert dict(told.refusals) == {}, "a machinetype that suits it is not refused"
+        assert set(told.demands) <= {of_type.name}
+        for resource, demand in told.demands.get(of_type.name, {}).items():
+            assert demand.of(1) <= told.capacity[resource]
+        assert dict(host.hypervisor.resources([]).demands) == {}
+
+    def test_machines_with_addresses_have_each_its_own(self, host: Host) -> None:
+        if not isinstance(host.hypervisor, ServesGuests):
+            pytest.skip("machines of this hypervisor have no addresses to themselves")
+        addresses = [host.hypervisor.address_of(machine(slot)) for slot in range(8)]
+        given = [ipaddress.ip_address(one) for one in addresses if one]
+        assert len(set(given)) == len(given)
+        for address, port in host.hypervisor.service_addresses():
+            assert ipaddress.ip_address(address) not in given
+            assert 0 < port < 65536
