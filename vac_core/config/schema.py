@@ -142,6 +142,34 @@ class Settings:
         "New. Deadline for fetching a vacuum pipe or a user_data template.", decimal(0.1, 600.0), 30.0, unit=_SECONDS
     )
     fetch_max_mb: int = option("New. Largest vacuum pipe or user_data template.", integer(1, 100), 4, unit="MiB")
+    image_cache_gb: float = option(
+        "New. Most that the cache of images may hold; images that no machine uses make room for others.",
+        decimal(0.0),
+        100.0,
+        unit="GB",
+    )
+    image_cache_days: float = option(
+        "New. How long an image is kept that is of no use to anybody.", decimal(0.0), 30.0, unit="days"
+    )
+    image_max_gb: float = option("New. Largest image.", decimal(0.0), 20.0, unit="GB")
+    image_timeout_seconds: float = option(
+        "New. Deadline for fetching an image; what has come by then is kept for the next try.",
+        decimal(0.1, 86400.0),
+        3600.0,
+        unit=_SECONDS,
+    )
+    image_check_seconds: float = option(
+        "New. Time after which the server is asked again whether an image is the current one.",
+        decimal(0.0),
+        600.0,
+        unit=_SECONDS,
+    )
+    image_max_stale_seconds: float = option(
+        "New. An image whose currency could not be checked for longer is not used for new machines.",
+        decimal(1.0),
+        float(_DAY),
+        unit=_SECONDS,
+    )
 
     journal_days: int = option("New. How long the journal keeps events and machines.", integer(1), 400, unit="days")
 
@@ -214,6 +242,12 @@ class MachineType:
     contextualiser: str = option("New. What makes its context, by name.", text, "user_data")
     root_image: str | None = option(
         "Image it boots or runs: a URL, a path or a name.", optional(no_parent), None, pipe=True
+    )
+    root_image_sha256: str | None = option(
+        "New. The sha256 that its image must have, in hexadecimal; such an image needs no check of its currency.",
+        optional(matching(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")),
+        None,
+        pipe=True,
     )
     user_data: str | None = option(
         "Template of its user_data: a URL, or the name of a file of the machinetype.",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from vac_core.atomic import write_atomically, write_new
 from vac_core.context.features import JOB_SHUTDOWNTIME, KEY, MACHINE_SHUTDOWNTIME
-from vac_core.factory.atomic import write_atomically, write_new
 from vac_core.interfaces import Features
 
 MACHINEFEATURES: Final = "machinefeatures"

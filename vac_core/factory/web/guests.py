@@ -8,8 +8,8 @@ from typing import Final, Protocol
 
 import attrs
 
+from vac_core.atomic import write_atomically
 from vac_core.context.listings import segments
-from vac_core.factory.atomic import write_atomically
 
 METADATA: Final = "metadata"
 """Directory of a machine that holds its metadata tree; it may hold secrets."""

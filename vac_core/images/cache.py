@@ -1,0 +1,142 @@
+"""The cache as hypervisors and commands use it: see `vac_core.images` for how."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from vac_core.config.schema import Settings
+from vac_core.images import room
+from vac_core.images.background import Background
+from vac_core.images.fetching import Fetcher, Wanted
+from vac_core.images.listing import listed
+from vac_core.images.locks import is_held
+from vac_core.images.rules import Rules
+from vac_core.images.store import Store
+from vac_core.images.values import Cached, Fetching, Image, ImageError, Progress, Ready, Refused, Removed, State
+from vac_core.interfaces import Home, PluginError
+
+DIRECTORY: Final = "imagecache"
+"""Its name below the factory's state directory, as in Vac 3."""
+
+
+def _nothing(*_told: object) -> None:
+    """Tell nobody."""
+
+
+class ImageCache:
+    """One directory of images, which any number of threads and processes may use at once."""
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: Callable[[], Settings],
+        *,
+        changed: Callable[[], None] = _nothing,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = Store(directory)
+        self._settings = settings
+        self._changed = changed
+        self._clock = clock
+        self._stop = threading.Event()
+        self._background = Background(self._fetch_behind)
+        self._store.prepare()
+
+    @classmethod
+    def of(cls, home: Home, changed: Callable[[], None]) -> ImageCache:
+        """The factory's one cache; raises `ImageError` where its directory cannot be made.
+
+        ``changed`` is called from a thread of the cache's own when the state of an image has changed.
+        """
+        return cls(home.machines_dir.parent / DIRECTORY, home.settings, changed=changed)
+
+    def state(self, url: str, sha256: str | None = None) -> State:
+        """How an image stands now; what is missing or due for a check is asked for in the background.
+
+        With ``sha256`` it is ready as soon as an image of that checksum is here, and its currency is no question.
+        """
+        wanted = Wanted(url, sha256)
+        if sha256 is not None and (size := self._store.size(sha256)) is not None:
+            return Ready(self._image(wanted, sha256, size))
+        fetcher = Fetcher(self._store, wanted, self._clock)
+        found = fetcher.standing(self._rules)
+        if found.due and not self._stop.is_set():
+            self._background.ask(wanted)
+        if found.usable and (image := self._current(fetcher)) is not None:
+            return Ready(image)
+        if self._background.has(wanted) or is_held(fetcher.lock):
+            return Fetching(wanted.public, fetcher.progress())
+        return Refused(found.problem or f"{wanted.public} was not fetched yet")
+
+    def lease(self, url: str, machine_id: str, sha256: str | None = None) -> Image:
+        """Give a machine an image that is ready, and keep its file for it until `release`, also if this process dies.
+
+        Raises `ImageError` with the reason of `state` where it is not ready.
+        """
+        with self._store.lock():
+            state = self.state(url, sha256)
+            if not isinstance(state, Ready):
+                raise ImageError(state.reason)
+            self._store.lease(machine_id, state.image.sha256)
+        return state.image
+
+    def release(self, machine_id: str) -> None:
+        """Give up all that a machine has leased. A machine that is not known is no error."""
+        self._store.release(machine_id)
+
+    def fetch(self, url: str, sha256: str | None = None, progress: Callable[[Progress], None] = _nothing) -> Image:
+        """Have the current image here, and return when it is; raises `PluginError`.
+
+        ``progress`` is called a few times a second, from another thread.
+        """
+        wanted = Wanted(url, sha256)
+        fetcher = Fetcher(self._store, wanted, self._clock)
+        if sha256 is None or self._store.size(sha256) is None:
+            fetcher.fetch(self._rules, self._stop, progress)
+        state = self.state(url, sha256)
+        if not isinstance(state, Ready):
+            raise ImageError(state.reason)
+        return state.image
+
+    def cached(self) -> Sequence[Cached]:
+        """All that is here, also what is not whole and what no URL leads to any more."""
+        return listed(self._store, self._rules, self._clock())
+
+    def leases(self) -> Mapping[str, frozenset[str]]:
+        """The checksums of the images that each machine holds, by the machine's id."""
+        return self._store.leases()
+
+    def prune(self) -> Sequence[Removed]:
+        """Take away images that are too old or too many by the site's rules; those that machines use stay."""
+        return room.prune(self._store, self._clock(), self._rules)
+
+    def close(self) -> None:
+        """Break off what is being fetched in the background; it goes on from there another time."""
+        self._stop.set()
+        self._background.forget()
+
+    @property
+    def _rules(self) -> Rules:
+        return Rules.of(self._settings())
+
+    def _image(self, wanted: Wanted, sha256: str, size: int) -> Image:
+        return Image(url=wanted.public, path=self._store.image(sha256), sha256=sha256, size=size)
+
+    def _current(self, fetcher: Fetcher) -> Image | None:
+        source = fetcher.source()
+        if source is None or source.sha256 is None or (size := self._store.size(source.sha256)) is None:
+            return None
+        return self._image(fetcher.wanted, source.sha256, size)
+
+    def _fetch_behind(self, wanted: Wanted) -> None:
+        fetcher = Fetcher(self._store, wanted, self._clock)
+        try:
+            fetcher.fetch(self._rules, self._stop, _nothing)
+        except PluginError:
+            pass  # it is kept on disk, and told by the image's state
+        finally:
+            self._changed()
