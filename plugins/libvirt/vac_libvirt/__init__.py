@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vac_core.hookspecs import hookimpl
-from vac_core.interfaces import OptionSet
+from vac_core.interfaces import Hypervisor, OptionSet
+from vac_libvirt.hypervisor import LibvirtHypervisor
 from vac_libvirt.options import OPTION_SET, LibvirtMachine, LibvirtPlugin
 
-__all__ = ["vac_options"]
+__all__ = ["LibvirtHypervisor", "vac_hypervisors", "vac_options"]
+
+
+@hookimpl
+def vac_hypervisors() -> Iterable[Hypervisor]:
+    """Offer virtual machines."""
+    return [LibvirtHypervisor()]
 
 
 @hookimpl

@@ -9,7 +9,7 @@ import re
 
 import attrs
 
-from vac_core.config.read import choice, integer, matching, no_parent, optional, text, words, yes_no
+from vac_core.config.read import choice, matching, no_parent, optional, text, words, yes_no
 from vac_core.config.schema import MachineType
 from vac_core.options import OptionValueError, option
 
@@ -47,12 +47,23 @@ class ExtraDisk:
         return f"{self.device}:{self.gb}"
 
 
-def pci_addresses(raw: str) -> tuple[PciAddress, ...]:
-    """PCI addresses such as ``0000:3b:00.0``, parted by spaces or commas, each once."""
-    found = tuple(_pci_address(word) for word in words(raw))
-    if len(set(found)) != len(found):
+@attrs.frozen(order=True)
+class DeviceGroup:
+    """Devices that are lent together, such as a GPU and its audio function."""
+
+    devices: tuple[PciAddress, ...]
+
+    def __str__(self) -> str:
+        return "+".join(str(device) for device in self.devices)
+
+
+def device_groups(raw: str) -> tuple[DeviceGroup, ...]:
+    """PCI devices such as ``0000:3b:00.0``, parted by spaces or commas; with ``+`` between those that go together."""
+    groups = tuple(DeviceGroup(tuple(_pci_address(part) for part in word.split("+"))) for word in words(raw))
+    devices = [device for group in groups for device in group.devices]
+    if len(set(devices)) != len(devices):
         raise OptionValueError(f"'{raw}' names a device twice", "name each device once")
-    return found
+    return groups
 
 
 def _pci_address(word: str) -> PciAddress:
@@ -95,14 +106,11 @@ class LibvirtMachine:
         "auto",
     )
     hugepages: bool = option("Take its memory from the host's huge pages.", yes_no, False)
-    hostdevs: tuple[PciAddress, ...] = option(
-        "PCI devices of the host that its machines may be lent, such as 0000:3b:00.0; each machine gets "
-        "hostdevs_per_machine of them, and none is lent to two at one time.",
-        pci_addresses,
+    hostdevs: tuple[DeviceGroup, ...] = option(
+        "PCI devices of the host, such as 0000:3b:00.0: each is lent to one machine at a time, one to each machine. "
+        "Devices that go together are joined: 0000:3b:00.0+0000:3b:00.1.",
+        device_groups,
         (),
-    )
-    hostdevs_per_machine: int | None = option(
-        "How many of hostdevs one machine is lent; all of them where it is not set.", optional(integer(1)), None
     )
     extra_disks: tuple[ExtraDisk, ...] = option(
         "Empty disks beside the scratch disk, DEVICE:GIGABYTES each, such as vdc:20.", extra_disks, ()

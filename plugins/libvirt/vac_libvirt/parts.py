@@ -105,6 +105,9 @@ class Disks(Protocol):
     def resources(self, machinetypes: Sequence[MachineType], settings: Settings) -> Resources:
         """Disk space that there is and that is needed, and images that are not here yet; quick."""
 
+    def upkeep(self) -> None:
+        """Called about once a minute: look after images, and clear what is old."""
+
 
 class Network(Protocol):
     """Gives machines their interfaces, and keeps the network of their own in order."""

@@ -1,0 +1,27 @@
+"""The parts that a started hypervisor is put together from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from vac_core.interfaces import Home
+from vac_libvirt.connection import Connection
+from vac_libvirt.parts import Delivery, Disks, Network
+from vac_libvirt.plain import PlainDelivery, PlainDisks, PlainNetwork
+
+
+@attrs.frozen
+class Parts:
+    """Its disks, its network, and its delivery of contexts."""
+
+    disks: Disks
+    network: Network
+    delivery: Delivery
+
+
+def assemble(home: Home, connection: Connection, news: Callable[[], None]) -> Parts:
+    """The parts for a factory; ``news()`` is to be called when what they said in ``resources`` has changed."""
+    del home, connection, news
+    return Parts(PlainDisks(), PlainNetwork(), PlainDelivery())

@@ -1,0 +1,104 @@
+"""Making one machine: whatever is cut off at any point is cleared by `vac_libvirt.clearing`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from vac_core.interfaces import CreateRequest, MachineTypeError, PluginError
+from vac_libvirt.clearing import clear
+from vac_libvirt.lending import choose, lent
+from vac_libvirt.making import CONSOLE_LOG, Pieces, guest_of
+from vac_libvirt.options import machine_options
+from vac_libvirt.record import Made, Record
+from vac_libvirt.works import Works
+
+_PASSED_THROUGH: Final = 0o711
+"""QEMU runs as a user of its own: it may go through, and see no names."""
+
+
+class Creation:
+    """Makes machines; ``under_way`` holds the ids of those that are not finished."""
+
+    def __init__(self, works: Works) -> None:
+        self._works = works
+        self._lending = threading.Lock()
+        self.under_way: set[str] = set()
+
+    def make(self, request: CreateRequest) -> Mapping[str, str]:
+        """Make a machine and start it; what was made of one that fails is cleared before the error is raised."""
+        machine_id = request.machine.id
+        record = self._works.records.of(machine_id)
+        if record is None:
+            raise PluginError(f"machine {machine_id} cannot be made: its id is no UUID, as a domain's must be")
+        self._begin(record)
+        try:
+            return self._make(request, record)
+        except BaseException as problem:
+            clear(self._works, record)
+            if isinstance(problem, OSError):
+                raise PluginError(_explained(problem, machine_id)) from problem
+            if isinstance(problem, MachineTypeError):
+                raise MachineTypeError(f"machinetype {request.machinetype.name}: {problem}") from problem
+            raise
+        finally:
+            self.under_way.discard(machine_id)
+
+    def _begin(self, record: Record) -> None:
+        self.under_way.add(record.machine_id)
+        try:
+            record.begin()
+        except FileExistsError:
+            raise PluginError(f"machine {record.machine_id} is there already: destroy it first") from None
+        except OSError as problem:
+            self.under_way.discard(record.machine_id)
+            raise PluginError(_explained(problem, record.machine_id)) from problem
+
+    def _make(self, request: CreateRequest, record: Record) -> Mapping[str, str]:
+        works = self._works
+        domain_type = works.accelerator.domain_type()
+        made = self._note(request, record)
+        directory = _own_directory(made)
+        works.parts.network.ensure()
+        pieces = Pieces(
+            directory=directory,
+            lent=made.lent,
+            interfaces=tuple(works.parts.network.interfaces(request)),
+            storage=works.parts.disks.make(request, directory),
+            delivered=works.parts.delivery.deliver(request, directory),
+        )
+        (request.directory / CONSOLE_LOG).touch(mode=0o600)
+        mark = attrs.evolve(works.owner, machine_id=record.machine_id)
+        works.domains.start(guest_of(request, mark, domain_type, pieces))
+        record.note_started()  # it fails where the machine was cleared away meanwhile, by another thread
+        return {"acceleration": domain_type, **pieces.storage.details}
+
+    def _note(self, request: CreateRequest, record: Record) -> Made:
+        """Choose the devices it is lent, and write down what will be made."""
+        groups = machine_options(request.machinetype).hostdevs
+        with self._lending:
+            made = Made(
+                name=request.machine.name,
+                disk_directory=str(self._works.disk_directory(record.machine_id)),
+                lent=choose(groups, lent(self._works.records)),
+            )
+            record.write(made)
+        return made
+
+
+def _own_directory(made: Made) -> Path:
+    directory = Path(made.disk_directory)
+    directory.parent.mkdir(mode=_PASSED_THROUGH, parents=True, exist_ok=True)
+    directory.mkdir(mode=_PASSED_THROUGH)
+    directory.chmod(_PASSED_THROUGH)  # whatever the factory's umask is
+    return directory
+
+
+def _explained(problem: OSError, machine_id: str) -> str:
+    where = f"{problem.filename}: " if problem.filename else ""
+    mend = "see that there is space, and that the factory may write there"
+    return f"machine {machine_id} cannot be made: {where}{problem.strerror}: {mend}"

@@ -1,0 +1,88 @@
+"""Knowing of machines: libvirt's events as they come, and a listing of all that are there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+import libvirt
+
+from vac_core.interfaces import Observed
+from vac_libvirt.connection import Connection
+from vac_libvirt.ends import End, end_note
+from vac_libvirt.mark import Mark, Marks
+from vac_libvirt.observe import observe
+from vac_libvirt.record import Records
+from vac_libvirt.stats import Figures, all_figures
+
+logger = logging.getLogger(__name__)
+
+_CHANGES: Final = frozenset(
+    {
+        libvirt.VIR_DOMAIN_EVENT_STARTED,
+        libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
+        libvirt.VIR_DOMAIN_EVENT_RESUMED,
+        libvirt.VIR_DOMAIN_EVENT_STOPPED,
+        libvirt.VIR_DOMAIN_EVENT_CRASHED,
+        libvirt.VIR_DOMAIN_EVENT_PMSUSPENDED,
+    }
+)
+
+
+class Watching:
+    """Watches the machines of one factory."""
+
+    def __init__(self, records: Records, owner: Mark) -> None:
+        self._records = records
+        self._owner = owner
+        self._marks = Marks()
+        self._seen: dict[str, Figures] = {}
+        self._told: Callable[[str], None] = _no_one
+
+    def tell(self, changed: Callable[[str], None]) -> None:
+        """Tell of changes from now on."""
+        self._told = changed
+
+    def news(self, machine_id: str = "") -> None:
+        """Tell that there is something to be looked at."""
+        self._told(machine_id)
+
+    def all_may_have_changed(self) -> None:
+        """Tell of every machine, as after a time without events."""
+        for record in self._records.all():
+            self._told(record.machine_id)
+
+    def lifecycle(self, uuid: str, event: int, detail: int) -> None:
+        """Take an event of libvirt, of our domains or others'."""
+        record = self._records.of(uuid)
+        if record is None or event not in _CHANGES or not record.directory.exists():
+            return
+        if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
+            figures = self._seen.get(uuid)
+            logger.info("machine %s has ended: %s; it had used %s", uuid, end_note(detail) or "it shut down", figures)
+            try:
+                record.note_end(
+                    End(note=end_note(detail), cpu_seconds=None if figures is None else figures.cpu_seconds)
+                )
+            except OSError:
+                logger.exception("machine %s: how it ended cannot be written down", uuid)
+        self._told(uuid)
+
+    def look(self, connection: Connection, creating: Collection[str]) -> Sequence[Observed]:
+        """All machines, by libvirt's bulk statistics and the records."""
+        # The records first: a machine that is made or ends meanwhile is then seen by its domain, or by neither.
+        records = self._records.all()
+        with connection.use("machines cannot be listed") as libvirtd:
+            found = all_figures(libvirtd)
+            marks = self._marks.of_all(domain for domain, _ in found)
+        ours = {uuid for uuid, mark in marks.items() if mark.machine_id and mark.same_owner(self._owner)}
+        running = {domain.UUIDString(): figures for domain, figures in found}
+        mine = {uuid: figures for uuid, figures in running.items() if uuid in ours}
+        listed = {record.machine_id for record in records} | mine.keys()
+        self._seen = {uuid: figures for uuid, figures in {**self._seen, **mine}.items() if uuid in listed}
+        return observe(records, mine, creating, self._seen)
+
+
+def _no_one(machine_id: str) -> None:
+    """Who is told before anybody watches."""
