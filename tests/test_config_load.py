@@ -113,6 +113,24 @@ def test_a_wrong_machinetype_disables_itself_alone(loading: Load) -> None:
     }
 
 
+def test_bounds_are_told_of_beside_what_cannot_be_read(loading: Load) -> None:
+    crossed = "min_processors = 4\nmax_processors = 2\nmin_wallclock_seconds = 9\nmax_wallclock_seconds = 8\n"
+    unread = "min_processors = 4\nmax_processors = two\n"
+    loaded = loading(GOOD + f"[machinetype a]\nbackoff_seconds = -1\n{crossed}[machinetype b]\n{unread}")
+    assert told(loaded) == [
+        "error: vac.conf:4 [machinetype a] backoff_seconds: -1 is too small: the least is 0",
+        (
+            "error: vac.conf:5 [machinetype a] min_processors: min_processors 4 is above max_processors 2: "
+            "raise max_processors"
+        ),
+        (
+            "warning: vac.conf:7 [machinetype a] min_wallclock_seconds: it is above max_wallclock_seconds 8, "
+            "so none can be started: raise max_wallclock_seconds"
+        ),
+        "error: vac.conf:11 [machinetype b] max_processors: 'two' is not a whole number: write a number such as 1",
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [

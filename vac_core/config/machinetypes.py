@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +71,7 @@ def _build(
         plugin_options=plugin_options,
     )
     problems.extend(core.problems)
-    if core.value is not None:
-        problems.extend(_bounds_problems(core.value, candidate))
+    problems.extend(_bounds_problems(candidate, core.problems))
     return core.value, problems
 
 
@@ -98,16 +97,21 @@ def _name_problems(name: str, heading: Heading) -> list[Problem]:
     return [heading.problem(what, "use at most 63 lower-case letters, digits and hyphens, a letter or digit first")]
 
 
-def _bounds_problems(machinetype: MachineType, candidate: Candidate) -> list[Problem]:
-    problems = []
-    if machinetype.min_processors > machinetype.max_processors:
-        what = f"min_processors {machinetype.min_processors} is above max_processors {machinetype.max_processors}"
-        problems.append(_place(candidate, "min_processors").problem(what, "raise max_processors"))
-    if machinetype.least_wallclock > machinetype.max_wallclock_seconds:
-        what = f"it is above max_wallclock_seconds {machinetype.max_wallclock_seconds}, so none can be started"
+def _bounds_problems(candidate: Candidate, misread: Sequence[Problem]) -> Iterator[Problem]:
+    """What is wrong with options that bound each other; of those that cannot be read that is said already."""
+    wrong = {problem.option for problem in misread}
+    settings = {name: setting for name, setting in candidate.settings.items() if setting.option not in wrong}
+    read = checked(MachineType, settings, candidate.heading, name="").value
+    unread = candidate.settings.keys() - settings.keys()
+    if read is None:
+        return
+    if read.min_processors > read.max_processors and unread.isdisjoint({"min_processors", "max_processors"}):
+        what = f"min_processors {read.min_processors} is above max_processors {read.max_processors}"
+        yield _place(candidate, "min_processors").problem(what, "raise max_processors")
+    if read.least_wallclock > read.max_wallclock_seconds and "max_wallclock_seconds" not in unread:
+        what = f"it is above max_wallclock_seconds {read.max_wallclock_seconds}, so none can be started"
         place = _place(candidate, "min_wallclock_seconds")
-        problems.append(place.problem(what, "raise max_wallclock_seconds", Severity.WARNING))
-    return problems
+        yield place.problem(what, "raise max_wallclock_seconds", Severity.WARNING)
 
 
 def _place(candidate: Candidate, option: str) -> Setting | Heading:
