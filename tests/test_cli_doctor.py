@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from vac_core.cli import doctor_host, doctor_peers, doctor_plugins
 from vac_core.cli.findings import Finding, Verdict, within
 from vac_core.cli.main import cli
 from vac_core.config.read import Peer
-from vac_core.config.schema import Site
+from vac_core.config.schema import MachineType, Site
 from vac_core.factory.endpoint import Replies
 from vac_core.interfaces import Home, Observer, PluginError
 from vac_core.model import Event, Health, HealthState
@@ -213,6 +213,11 @@ def test_work_that_hangs_is_left_behind() -> None:
     assert within(10, lambda: 42) == 42
 
 
+def test_work_that_would_end_the_program_is_told_at_once() -> None:
+    with pytest.raises(SystemExit, match="no more"):
+        within(60, lambda: sys.exit("no more"))
+
+
 def test_plugins_that_failed_and_names_that_nobody_provides_are_told() -> None:
     failed = PluginRecord(name="docker", distribution="vac-docker", state=PluginState.FAILED, error="no SDK")
     registry = Registry(records=(failed, PluginRecord(name="log")), policies={"calm": FakePolicy(name="calm")})
@@ -239,6 +244,36 @@ def test_each_machinetype_is_checked_for_this_host() -> None:
         ("machinetype good", Verdict.OK),
         ("machinetype lost", Verdict.PROBLEM),
     ]
+
+
+class Careless(FakeContextualiser):
+    """It does to a machinetype what its name says."""
+
+    def check(self, machinetype: MachineType) -> Sequence[str]:
+        if machinetype.name == "exits":
+            raise SystemExit("no SDK")
+        return []
+
+    def missing(self, machinetype: MachineType) -> Sequence[str]:
+        if machinetype.name == "raises":
+            raise RuntimeError("no disk")
+        return ["user_data: /x is not there"] if machinetype.name == "lacks" else []
+
+
+def test_what_a_machinetype_lacks_is_a_warning_and_a_plugin_that_raises_a_problem_of_it_alone() -> None:
+    registry = Registry(hypervisors={"fake": FakeHypervisor()}, contextualisers={"fake": Careless()})
+    names = ("exits", "lacks", "raises", "sound")
+    site = Site(settings=settings(), machinetypes={one: machinetype(one, contextualiser="fake") for one in names})
+    found = list(doctor_plugins.machinetypes(registry, site))
+    assert verdicts(found) == [
+        ("machinetype exits", Verdict.PROBLEM),
+        ("machinetype lacks", Verdict.WARNING),
+        ("machinetype raises", Verdict.PROBLEM),
+        ("machinetype sound", Verdict.OK),
+    ]
+    assert "no SDK" in found[0].found
+    assert found[1].found == "user_data: /x is not there"
+    assert found[2].found == "its plugins could not check it: RuntimeError: no disk"
 
 
 def test_silent_and_unknown_peers_are_told() -> None:

@@ -9,7 +9,10 @@ from click.testing import CliRunner, Result
 
 from vac_core.cli.main import cli
 
-GOOD = "[settings]\nvac_space = vac01.example.org\n[machinetype lhcb]\nuser_data = x\nmachine_model = process\n"
+GOOD = (
+    "[settings]\nvac_space = vac01.example.org\n"
+    "[machinetype lhcb]\nuser_data = https://vo.example.org/x\nmachine_model = process\n"
+)
 Vac = Callable[..., Result]
 
 
@@ -46,6 +49,32 @@ def test_warnings_alone_are_no_failure(vac: Vac, site: Path) -> None:
     result = vac("config", "check")
     assert result.exit_code == 0
     assert result.output.startswith("warning: ")
+
+
+def test_a_file_that_is_not_there_is_warned_of(vac: Vac, site: Path) -> None:
+    site.write_text(GOOD.replace("https://vo.example.org/x", f"{site.parent}/lhcb.sh"))
+    result = vac("config", "check")
+    assert result.exit_code == 0
+    lacking, summary = result.output.splitlines()
+    assert lacking == (
+        f"warning: {site}:4 [machinetype lhcb] user_data: {site.parent}/lhcb.sh cannot be read: "
+        "No such file or directory: put it there, or mend its permissions"
+    )
+    assert summary == f"{site}: 0 errors, 1 warning"
+    (site.parent / "lhcb.sh").write_text("#!/bin/sh\n")
+    assert vac("config", "check").output == f"{site}: 0 errors, 0 warnings\n"
+
+
+def test_what_plugins_find_wrong_is_told_with_its_place(vac: Vac, site: Path) -> None:
+    faults = "user_data_proxy = yes\nuser_data_file_key = ../key\n"
+    site.write_text(f"{GOOD}{faults}[machinetype old]\nmachine_model = vax\n")
+    told = json.loads(vac("config", "check", "--json").output)
+    assert [(one["line"], one["section"], one["option"]) for one in told] == [
+        (6, "machinetype lhcb", "user_data_proxy"),
+        (7, "machinetype lhcb", "user_data_file_key"),
+        (8, "machinetype old", ""),
+    ]
+    assert "machine_model 'vax'" in told[2]["what"]
 
 
 def test_show_tells_what_is_in_force(vac: Vac, site: Path) -> None:

@@ -151,6 +151,17 @@ def test_what_can_be_known_beforehand_is_told_beforehand(contextualiser, files):
     assert "name a contextualiser that makes them" in proxy
 
 
+def test_files_that_are_not_there_are_missed_and_not_faults(contextualiser, files):
+    assert contextualiser.missing(of_type(files)) == []
+    assert contextualiser.missing(of_type(files, user_data="https://vo.example.org/ud")) == []
+    one = of_type(files, user_data_file={"cert": "cert.pem", "key": "../key.pem"})
+    [missing] = contextualiser.missing(one)
+    assert missing.startswith(f"user_data_file_cert: {files}/cert.pem cannot be read: No such file")
+    assert [problem.partition(":")[0] for problem in contextualiser.check(one)] == ["user_data_file_key"]
+    (files / "cert.pem").mkdir()
+    assert len(contextualiser.missing(one)) == 1
+
+
 def test_root_s_public_keys_come_from_a_file_and_private_ones_never_do(contextualiser, files, tmp_path):
     path = tmp_path / "id.pub"
     path.write_text(

@@ -88,3 +88,15 @@ class HasResources(Protocol):
         It is asked before each decision that follows a change, so it must be quick: what takes long is done in a
         thread of the hypervisor's own, which calls ``changed("")`` of `Hypervisor.watch` when it has news.
         """
+
+
+@runtime_checkable
+class LooksAhead(Protocol):
+    """A hypervisor or contextualiser knows what machines of a type lack as yet, before one is made.
+
+    Unlike a fault that ``check`` finds, what is missing may come at any time: ``vac config check`` and ``vac doctor``
+    warn of it, and the factory tries all the same.
+    """
+
+    def missing(self, machinetype: MachineType) -> Sequence[str]:
+        """What is not there now, such as a file, each with the option that names it and the mend; no URL is asked."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from vac_core.config.schema import MachineType
 
@@ -30,15 +33,27 @@ def site_path(machinetype: MachineType, named: str) -> Path:
 
 def read_site_file(path: Path, most: int) -> bytes:
     """The content of a plain file of at most ``most`` octets; never waits. Raises `SiteFileError`."""
+    with _opened(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise SiteFileError(f"{path} is larger than {most} octets: make it smaller, or raise fetch_max_mb")
+    return content
+
+
+def see_site_file(path: Path) -> None:
+    """Make sure that a plain file is there that may be read. Raises `SiteFileError`."""
+    with _opened(path):
+        return
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise SiteFileError(f"{path} is not a plain file: name one that is")
-            content = file.read(most + 1)
+            yield file
     except OSError as error:
         raise SiteFileError(
             f"{path} cannot be read: {error.strerror}: put it there, or mend its permissions"
         ) from error
-    if len(content) > most:
-        raise SiteFileError(f"{path} is larger than {most} octets: make it smaller, or raise fetch_max_mb")
-    return content

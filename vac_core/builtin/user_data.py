@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from vac_core.builtin.site_files import SiteFileError, read_site_file, site_path
+from vac_core.builtin.site_files import SiteFileError, read_site_file, see_site_file, site_path
 from vac_core.config.schema import MachineType
 from vac_core.context.templates import option_files, substitute, values_for
 from vac_core.hookspecs import hookimpl
@@ -39,9 +39,17 @@ class UserData(Contextualiser):
                 "user_data_proxy: the contextualiser user_data makes no X.509 proxies: "
                 "remove the option, or name a contextualiser that makes them"
             )
-        named = [("user_data", machinetype.user_data)] if _is_file(machinetype.user_data) else []
-        named += [(f"user_data_file_{name}", path) for name, path in machinetype.user_data_file.items()]
-        return problems + list(_file_problems(machinetype, named))
+        return problems + [
+            f"{option}: {path}" for option, path in _files(machinetype) if isinstance(path, SiteFileError)
+        ]
+
+    def missing(self, machinetype: MachineType) -> Sequence[str]:
+        """The machinetype's files that are not there, or cannot be read by this user."""
+        return [
+            f"{option}: {trouble}"
+            for option, path in _files(machinetype)
+            if isinstance(path, Path) and (trouble := _trouble(path))
+        ]
 
     def context(self, request: ContextRequest) -> Context:
         """Get the template and fill it in.
@@ -97,12 +105,23 @@ def _missing(machinetype: MachineType) -> str:
     return f"machinetype {machinetype.name} has no user_data: set user_data to a URL, or to a file of the machinetype"
 
 
-def _file_problems(machinetype: MachineType, named: Iterable[tuple[str, str | None]]) -> Iterable[str]:
+def _files(machinetype: MachineType) -> Iterator[tuple[str, Path | SiteFileError]]:
+    """The options that name files, each with where that is, or why that cannot be."""
+    named = [("user_data", machinetype.user_data or "")] if _is_file(machinetype.user_data) else []
+    named += [(f"user_data_file_{name}", path) for name, path in machinetype.user_data_file.items()]
     for option, path in named:
         try:
-            site_path(machinetype, path or "")
+            yield option, site_path(machinetype, path)
         except SiteFileError as error:
-            yield f"{option}: {error}"
+            yield option, error
+
+
+def _trouble(path: Path) -> str:
+    try:
+        see_site_file(path)
+    except SiteFileError as error:
+        return str(error)
+    return ""
 
 
 def _template(request: ContextRequest) -> bytes:

@@ -9,8 +9,8 @@ from typing import Final
 
 from vac_core.cli.asking import own_name
 from vac_core.cli.findings import Finding, ok, problem, warning, within
+from vac_core.cli.prospects import prospect
 from vac_core.config.schema import Site
-from vac_core.factory.binding import UnboundError, bind
 from vac_core.interfaces import Home, Named
 from vac_core.model import Health, HealthState
 from vac_core.plugins import PluginState, Registry
@@ -104,10 +104,11 @@ def machinetypes(registry: Registry, site: Site) -> Iterator[Finding]:
     for name, machinetype in sorted(site.machinetypes.items()):
         if name in site.disabled:
             continue
-        try:
-            bound = bind(machinetype, registry.hypervisors, registry.contextualisers, {})
-        except UnboundError as error:
-            yield problem(f"machinetype {name}", str(error), "mend its options; until then it is disabled alone")
+        found = prospect(machinetype, registry)
+        what = f"machinetype {name}"
+        if found.faults:
+            yield problem(what, "; ".join(found.faults), "mend its options; until then it is disabled alone")
+        elif found.missing:
+            yield warning(what, "; ".join(found.missing), "put it there, or mend the option: until then none is made")
         else:
-            made = f"made by {bound.hypervisor.name} with {bound.contextualiser.name}"
-            yield ok(f"machinetype {name}", made)
+            yield ok(what, f"made by {found.made_with}")

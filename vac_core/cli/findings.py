@@ -57,7 +57,7 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     def carry_out() -> None:
         try:
             result.set_result(work())
-        except Exception as error:  # noqa: BLE001 - it is raised again where the result is awaited
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is raised again where the result is awaited
             result.set_exception(error)
 
     threading.Thread(target=carry_out, daemon=True, name="vac-doctor").start()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from vac_core.cli.display import say, show_json
 from vac_core.cli.invocation import Invocation, examples, pass_invocation
-from vac_core.config.problems import Problem
+from vac_core.config.problems import Problem, Severity
 
 _json_option = click.option("--json", "-J", "as_json", is_flag=True, help="Print JSON.")
 
@@ -22,7 +24,7 @@ def config() -> None:
 @click.pass_context
 def check(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
     """Tell all that is wrong with the site files: where, what and the mend; exits with 1 if there is an error."""
-    problems = (*invocation.loaded.problems, *unusable(invocation))
+    problems = (*invocation.loaded.problems, *foreseen(invocation))
     errors = sum(problem.is_error for problem in problems)
     if as_json:
         import attrs
@@ -32,22 +34,26 @@ def check(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
         for problem in problems:
             say(f"{problem.severity}: {problem}")
         read = ", ".join(str(path) for path in invocation.sources) or "no site file"
-        say(f"{read}: {errors} errors, {len(problems) - errors} warnings")
+        say(f"{read}: {_counted(errors, 'error')}, {_counted(len(problems) - errors, 'warning')}")
     ctx.exit(int(errors > 0))
 
 
-def unusable(invocation: Invocation) -> list[Problem]:
-    """What the installed plugins find wrong with machinetypes that can be read."""
-    from vac_core.factory.binding import UnboundError, bind
+def foreseen(invocation: Invocation) -> Iterator[Problem]:
+    """What the installed plugins find wrong with machinetypes that can be read, and what they miss."""
+    from vac_core.cli.prospects import prospect
+    from vac_core.config.places import placed
 
-    registry, site = invocation.registry, invocation.loaded.site
-    found = []
+    site = invocation.loaded.site
     for machinetype in site.machinetypes.values() if site is not None else ():
-        try:
-            bind(machinetype, registry.hypervisors, registry.contextualisers, {})
-        except UnboundError as error:
-            found.append(Problem(section=f"machinetype {machinetype.name}", what=str(error)))
-    return found
+        found = prospect(machinetype, invocation.registry)
+        for what in found.faults:
+            yield placed(what, machinetype, invocation.sources, Severity.ERROR)
+        for what in found.missing:
+            yield placed(what, machinetype, invocation.sources, Severity.WARNING)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @config.command(epilog=examples("vac config show", "vac config show --json"))

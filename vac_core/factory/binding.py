@@ -19,7 +19,11 @@ class Binding:
 
 
 class UnboundError(PluginError):
-    """The machinetype cannot be made here; the message says why and what would mend it."""
+    """The machinetype cannot be made here; each of the reasons says why and what would mend it."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
 
 
 def bind(
@@ -46,7 +50,7 @@ def bind(
             raise UnboundError(f"{one}: {unusable[one]}")
     problems = _checked(machinetype, (hypervisor, contextualiser))
     if problems:
-        raise UnboundError("; ".join(problems))
+        raise UnboundError(*problems)
     return Binding(hypervisor, contextualiser)
 
 

@@ -13,6 +13,7 @@ import pytest
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import Context, ContextRequest, Contextualiser, MachineTypeError, PluginError
 from vac_core.model import Health
+from vac_core.powers import LooksAhead
 from vac_core.testing.makers import context_request, home, machine, machinetype
 
 
@@ -57,6 +58,12 @@ class ContextualiserContract:
 
     def test_it_finds_no_fault_with_a_machinetype_that_suits_it(self, started: Contextualiser) -> None:
         assert list(started.check(self.machinetype())) == []
+
+    def test_what_is_missing_is_told_in_words(self, started: Contextualiser) -> None:
+        if not isinstance(started, LooksAhead):
+            pytest.skip("this contextualiser does not look ahead")
+        assert list(started.missing(self.machinetype())) == []
+        assert all(isinstance(one, str) and one for one in started.missing(self.bad_machinetype() or machinetype()))
 
     def test_a_context_is_of_the_machine_that_was_asked_for(self, started: Contextualiser) -> None:
         request = self.request()
