@@ -76,6 +76,7 @@ def test_one_that_does_not_heed_it_is_destroyed_after_its_grace_for_the_reason_g
         assert shop.host.machines == {}
         assert shop.now(one).outcome == outcome
         assert shop.now(one).state is MachineState.CLEARED
+        assert message_of(shop, one).read_text("utf-8") == str(outcome), "its files say why, too"
 
     tell(story, tmp_path, STUBBORN)
 
@@ -215,8 +216,7 @@ def test_an_end_is_concluded_once_however_often_it_is_seen(tmp_path: Path) -> No
 def test_a_shutdown_message_that_is_none_does_no_harm(tmp_path: Path, left: str) -> None:
     async def story(shop: Workshop) -> None:
         one = await shop.make()
-        message = shop.directory(one) / "joboutputs" / "shutdown_message"
-        leave(message, left)
+        leave(message_of(shop, one), left)
         await asyncio.sleep(601)
         shop.ender.conclude(one.id, None)
         await asyncio.sleep(1)
@@ -224,6 +224,26 @@ def test_a_shutdown_message_that_is_none_does_no_harm(tmp_path: Path, left: str)
         assert shop.now(one).state is MachineState.CLEARED
 
     tell(story, tmp_path, SILENT)
+
+
+@pytest.mark.parametrize("left", ["a directory", "a link", "a pipe", "junk"])
+def test_what_a_machine_left_for_a_shutdown_message_is_not_written_over(tmp_path: Path, left: str) -> None:
+    async def story(shop: Workshop) -> None:
+        one = await shop.make()
+        leave(message_of(shop, one), left)
+        before = os.lstat(message_of(shop, one))
+        shop.ender.stop(one, SHUTDOWN_TIME)
+        await pass_by(shop, 34)
+        assert str(shop.now(one).outcome) == f"100 {SHUTDOWN_TIME.text}"
+        assert shop.now(one).state is MachineState.CLEARED
+        after = os.lstat(message_of(shop, one))
+        assert (after.st_ino, after.st_mode, after.st_size) == (before.st_ino, before.st_mode, before.st_size)
+
+    tell(story, tmp_path, STUBBORN)
+
+
+def message_of(shop: Workshop, one: Machine) -> Path:
+    return shop.directory(one) / "joboutputs" / "shutdown_message"
 
 
 def leave(path: Path, what: str) -> None:

@@ -12,7 +12,7 @@ from vac_core.config.schema import MachineType
 from vac_core.decide.ends import StopReason, final_outcome
 from vac_core.factory.calls import Calls
 from vac_core.factory.features_files import update_shutdowntime
-from vac_core.factory.outputs import read_shutdown_message
+from vac_core.factory.outputs import leave_shutdown_message, read_shutdown_message
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir, clear_private_parts
 from vac_core.interfaces import Hypervisor, Observed, PluginError
@@ -22,7 +22,8 @@ _log = logging.getLogger(__name__)
 
 STOP_DEADLINE_SECONDS: Final = 30.0
 DESTROY_DEADLINE_SECONDS: Final = 120.0
-KEPT: Final = frozenset({"joboutputs", "machinefeatures", "jobfeatures", "console.log"})
+JOBOUTPUTS: Final = "joboutputs"
+KEPT: Final = frozenset({JOBOUTPUTS, "machinefeatures", "jobfeatures", "console.log"})
 """What stays of an ended machine's directory until its machines_dir_days are over."""
 
 _STOP: Final = "stop"
@@ -88,7 +89,7 @@ class Ender:
         outcome = final_outcome(
             machine,
             self.machinetypes.get(machine.machinetype),
-            read_shutdown_message(self._state.machine(machine_id) / "joboutputs"),
+            read_shutdown_message(self._state.machine(machine_id) / JOBOUTPUTS),
             observed.exit_code if observed else None,
             observed.note if observed else "",
             _stop_reason(machine),
@@ -141,6 +142,8 @@ class Ender:
 
         def clear() -> None:
             hypervisor.destroy(machine.id)
+            if machine.outcome is not None and machine.outcome.code is not None:
+                leave_shutdown_message(directory / JOBOUTPUTS, str(machine.outcome))
             clear_private_parts(directory, KEPT)
 
         what = f"clearing away {machine.name} ({machine.id})"

@@ -18,6 +18,7 @@ DEEPEST: Final = 32
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK: Final = 512
 
 
@@ -49,6 +50,20 @@ def read_shutdown_message(joboutputs: Path) -> bytes | None:
         return None
     with file:
         return file.read(SHUTDOWN_MESSAGE_MAX)
+
+
+def leave_shutdown_message(joboutputs: Path, message: str) -> None:
+    """Write the factory's word on the end of a machine that left none of its own.
+
+    What the machine left there, whatever it is, stays. Where nothing can be written the journal has the word alone.
+    """
+    octets = message.encode()[:SHUTDOWN_MESSAGE_MAX]
+    with (
+        suppress(OSError),
+        directory_fd(joboutputs) as directory,
+        os.fdopen(os.open(SHUTDOWN_MESSAGE, _NEW_FILE, 0o644, dir_fd=directory), "wb") as file,
+    ):
+        file.write(octets)
 
 
 def output_changed(joboutputs: Path, name: str) -> float | None:
