@@ -41,6 +41,24 @@ def test_a_machine_that_runs_is_seen_and_its_figures_are_kept_fresh(tmp_path: Pa
     tell(story, tmp_path)
 
 
+def test_its_use_of_processors_of_late_is_told_from_look_to_look(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        one = await shop.make()
+        used, told = 0.0, []
+        shop.hypervisor.listed = lambda: [Observed(machine_id=one.id, running=True, cpu_seconds=used)]
+        for seconds, more in ((5, 5.0), (5, 15.0), (20, 5.0), (1, 1.0), (-3600, 0.0), (10, 4.0)):
+            used += more
+            if seconds > 0:
+                await asyncio.sleep(seconds)
+            else:
+                shop.clock.jump(seconds)
+            await shop.look()
+            told.append(shop.now(one).cpu_percentage)
+        assert told == [None, 200.0, 25.0, 25.0, 25.0, 40.0]
+
+    tell(story, tmp_path, hypervisor=Odd)
+
+
 def test_a_machine_that_ends_is_concluded_with_its_last_figures_and_cleared_away(tmp_path: Path) -> None:
     async def story(shop: Workshop) -> None:
         ended: list[Machine] = []

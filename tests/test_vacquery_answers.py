@@ -106,11 +106,12 @@ def test_a_slot_is_named_after_its_factory() -> None:
     assert slot_name("alpha", 12) == "alpha-12"
 
 
-def test_use_of_processors_is_the_mean_over_the_machines_life() -> None:
+def test_use_of_processors_is_that_of_late_or_the_mean_over_the_machines_life() -> None:
     ended = machine(state=MachineState.ENDED, started=NOW - 200, ended=NOW - 100, cpu_seconds=150.0)
     waiting = machine(1, state=MachineState.STARTING)
-    first, second = told(with_machines(ended, waiting), QueryKind.MACHINES)
-    assert (first.cpu_percentage, second.cpu_percentage) == (150.0, 0.0)
+    running = machine(2, state=MachineState.RUNNING, started=NOW - 200, cpu_seconds=150.0, cpu_percentage=3.14)
+    told_of = told(with_machines(ended, waiting, running), QueryKind.MACHINES)
+    assert [one.cpu_percentage for one in told_of] == [150.0, 0.0, 3.1]
 
 
 def test_a_shutdown_message_without_a_code_is_not_told() -> None:

@@ -124,6 +124,8 @@ class Machine:
     """When a stopping machine that is still there is destroyed."""
     ended: float | None = None
     cpu_seconds: float = 0.0
+    cpu_percentage: float | None = None
+    """Its use of late, above 100 where it has several processors; None where that is not known."""
     outcome: Outcome | None = None
     fqan: str = ""
     token: str = attrs.field(default="", repr=False)

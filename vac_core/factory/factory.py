@@ -214,6 +214,7 @@ class Factory:
         self.faults.shift(jumped)
         self.peers.shift(jumped)
         self.warden.clock_was_set()
+        self.watcher.usage.clock_was_set(jumped)
         self.attic.clock_was_set(now)
         self.roster.shift(jumped)
         self.given.journal.note("clock_jumped", f"{jumped:+.0f} s", now=now)

@@ -14,6 +14,7 @@ from vac_core.factory.calls import Calls
 from vac_core.factory.ender import Ender
 from vac_core.factory.reconcile import Finding, reconcile
 from vac_core.factory.roster import Roster
+from vac_core.factory.usage import UsageMeter
 from vac_core.interfaces import Hypervisor, Observed, PluginError
 from vac_core.model import Happening
 
@@ -38,6 +39,7 @@ class Watcher:
         self._ender = ender
         self._calls = calls
         self._clock = clock
+        self.usage = UsageMeter()
         self.troubles: dict[str, str] = {}
 
     async def look(self, hypervisor: Hypervisor, in_creation: set[str]) -> None:
@@ -62,6 +64,7 @@ class Watcher:
             self._bring_up_to_date(finding)
         for stray in reconciliation.strays:
             self._ender.clear_stray(stray, hypervisor)
+        self.usage.forget_all_but({machine.id for machine in self._roster.alive})
 
     def _bring_up_to_date(self, finding: Finding) -> None:
         for happening in finding.happenings:
@@ -81,8 +84,13 @@ class Watcher:
         machine = self._roster.get(machine_id)
         if machine is None:
             return
+        now = self._clock()
         cpu_seconds = machine.cpu_seconds if observed.cpu_seconds is None else observed.cpu_seconds
-        self._roster.freshen(attrs.evolve(machine, heartbeat=self._clock(), cpu_seconds=cpu_seconds))
+        percentage = self.usage.percentage(machine_id, cpu_seconds, now)
+        if percentage is None:
+            percentage = machine.cpu_percentage
+        fresh = attrs.evolve(machine, heartbeat=now, cpu_seconds=cpu_seconds, cpu_percentage=percentage)
+        self._roster.freshen(fresh)
 
     def _trouble(self, name: str, message: str) -> None:
         if self.troubles.get(name) != message:

@@ -144,7 +144,9 @@ def _whole(moment: float | None) -> int | None:
 
 
 def _cpu_percentage(machine: Machine, now: float) -> float:
-    """Mean use over the machine's life: Vac 3 takes the time since the previous heartbeat, which is not kept here."""
+    """Use of late, as Vac 3 tells it; the mean over the machine's life where that is not known."""
+    if machine.cpu_percentage is not None:
+        return round(machine.cpu_percentage, 1)
     if machine.started is None:
         return 0.0
     seconds = (machine.ended or now) - machine.started
