@@ -1,0 +1,107 @@
+"""Making a network of our own through libvirt, and mending it when it is not as it should be."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from typing import Any
+
+import libvirt
+
+from vac_core.interfaces import PluginError
+from vac_libvirt.network_plan import NetworkPlan
+from vac_libvirt.network_ports import plug_in_again, ports
+from vac_libvirt.network_xml import Difference, Reservation, difference, is_ours, network_element
+
+_log = logging.getLogger(__name__)
+
+_ADD, _DELETE = libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE
+
+
+def is_address_here(address: str) -> bool:
+    """Whether this host has an IPv4 address: somebody may take one from a bridge without telling libvirt."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+        return True
+
+
+def ensure_network(
+    connection: Any, plan: NetworkPlan, *, may_mend: bool, is_here: Callable[[str], bool] = is_address_here
+) -> str:
+    """See that the network is there and as planned; return what is wrong with it though it can be used.
+
+    Raises `PluginError` where it is another's, or is missing and may not be made; libvirtError where libvirt refuses.
+    """
+    network = find_network(connection, plan.name)
+    if not may_mend:
+        return _looked_at(network, plan)
+    if network is None:
+        _make(connection, plan)
+        return ""
+    described = ET.fromstring(network.XMLDesc(0))  # noqa: S314 - libvirt's own words
+    if not is_ours(described):
+        raise PluginError(
+            f"the libvirt network {plan.name} was not made by this Vac: remove it with virsh net-destroy {plan.name} "
+            f"and virsh net-undefine {plan.name}, or set another subnet, or it as network, in [plugin libvirt]"
+        )
+    if not network.isActive():
+        network.create()
+        plug_in_again(connection, plan.name)
+    lost = [f"its address {one} is gone" for one in plan.service_addresses if not is_here(str(one))]
+    return _mend(connection, network, plan, difference(described, plan), lost)
+
+
+def find_network(connection: Any, name: str) -> Any:
+    """The libvirt network of a name, or None."""
+    try:
+        return connection.networkLookupByName(name)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_NETWORK:
+            return None
+        raise
+
+
+def _looked_at(network: Any, plan: NetworkPlan) -> str:
+    if network is None or not network.isActive():
+        raise PluginError(
+            f"the libvirt network {plan.name} is not there, and fix_networking is no: "
+            "make it, name another as network in [plugin libvirt], or set fix_networking = yes in [settings]"
+        )
+    found = difference(ET.fromstring(network.XMLDesc(0)), plan)  # noqa: S314 - libvirt's own words
+    wrong = [*found.structure, *([f"{len(found.missing)} slots have no reservation"] if found.missing else [])]
+    return f"the libvirt network {plan.name}: {'; '.join(wrong)} (fix_networking is no)" if wrong else ""
+
+
+def _make(connection: Any, plan: NetworkPlan) -> None:
+    connection.networkCreateXML(ET.tostring(network_element(plan), "unicode"))
+    _log.info("made the libvirt network %s for %d slots", plan.name, plan.slots)
+    plug_in_again(connection, plan.name)
+
+
+def _mend(connection: Any, network: Any, plan: NetworkPlan, found: Difference, lost: list[str]) -> str:
+    wrong = [*found.structure, *lost]
+    if not wrong:
+        _update(network, _DELETE, found.superfluous)
+        _update(network, _ADD, found.missing)
+        return ""
+    if busy := ports(connection, plan.name):
+        return (
+            f"the libvirt network {plan.name}: {'; '.join(wrong)}: "
+            f"it is made anew when the {len(busy)} machines on it have ended (vac drain helps)"
+        )
+    _log.warning("making the libvirt network %s anew: %s", plan.name, "; ".join(wrong))
+    network.destroy()
+    _make(connection, plan)
+    return ""
+
+
+def _update(network: Any, command: int, reservations: tuple[Reservation, ...]) -> None:
+    for one in reservations:
+        xml = ET.tostring(one.element(), "unicode")
+        section, first = libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST, 0
+        network.update(command, section, first, xml, libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE)

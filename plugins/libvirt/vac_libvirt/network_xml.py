@@ -1,0 +1,130 @@
+"""The XML of a network of our own, and what of a network that is there differs from it.
+
+See https://libvirt.org/formatnetwork.html.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from ipaddress import IPv4Network
+from typing import Final
+
+import attrs
+
+from vac_libvirt.network_plan import BRIDGE, METADATA_SERVICE, NetworkPlan
+
+NAMESPACE: Final = "urn:vac:libvirt:network:1"
+_MARK: Final = f"{{{NAMESPACE}}}network"
+
+ET.register_namespace("vacnet", NAMESPACE)
+
+
+@attrs.frozen
+class Reservation:
+    """Which address and name a MAC address gets by DHCP."""
+
+    mac: str
+    ip: str
+    name: str
+
+    def element(self) -> ET.Element:
+        """As it stands in a network's ``<dhcp>``."""
+        return ET.Element("host", {"mac": self.mac, "name": self.name, "ip": self.ip})
+
+
+@attrs.frozen
+class Difference:
+    """How a network that is there differs from the one that is wanted."""
+
+    structure: tuple[str, ...] = ()
+    """What can only be changed by making it anew, in words."""
+    superfluous: tuple[Reservation, ...] = ()
+    missing: tuple[Reservation, ...] = ()
+
+
+def network_element(plan: NetworkPlan) -> ET.Element:
+    """The network that is wanted."""
+    root = ET.Element("network")
+    ET.SubElement(root, "name").text = plan.name
+    ET.SubElement(ET.SubElement(root, "metadata"), _MARK, {"factory": plan.factory})
+    root.append(_forward(plan))
+    ET.SubElement(root, "bridge", {"name": BRIDGE, "stp": "off", "delay": "0"})
+    if plan.domain:
+        ET.SubElement(root, "domain", {"name": plan.domain})
+    prefix = str(plan.options.subnet.prefixlen)
+    dhcp = ET.SubElement(_ip(root, str(plan.gateway), prefix), "dhcp")
+    dhcp.extend(one.element() for one in reservations(plan))
+    _ip(root, str(METADATA_SERVICE), "32")
+    if plan.options.subnet6 is not None:
+        _ip(root, str(plan.gateway6), str(plan.options.subnet6.prefixlen)).set("family", "ipv6")
+    return root
+
+
+def _forward(plan: NetworkPlan) -> ET.Element:
+    forward = ET.Element("forward", {"mode": "nat"} | ({"dev": plan.forward_dev} if plan.forward_dev else {}))
+    if plan.options.subnet6 is not None:
+        ET.SubElement(forward, "nat", {"ipv6": "yes"})
+    return forward
+
+
+def _ip(root: ET.Element, address: str, prefix: str) -> ET.Element:
+    return ET.SubElement(root, "ip", {"address": address, "prefix": prefix})
+
+
+def reservations(plan: NetworkPlan) -> tuple[Reservation, ...]:
+    """One for each slot."""
+    each = ((plan.addresses(slot), plan.host_name(slot)) for slot in range(plan.slots))
+    return tuple(Reservation(one.mac, str(one.ipv4), name) for one, name in each)
+
+
+def is_ours(network: ET.Element) -> bool:
+    """Whether a network was made by Vac."""
+    return network.find(f"metadata/{_MARK}") is not None
+
+
+def difference(network: ET.Element, plan: NetworkPlan) -> Difference:
+    """What would have to change for a network of ours to be as the plan has it."""
+    wanted, there = _structure(network_element(plan)), _structure(network)
+    structure = tuple(
+        f"{what} is {there.get(what, 'none')}, and {wanted.get(what, 'none')} is wanted"
+        for what in sorted(wanted.keys() | there.keys())
+        if wanted.get(what) != there.get(what)
+    )
+    here, planned = reserved(network), reservations(plan)
+    return Difference(
+        structure,
+        superfluous=tuple(one for one in here if one not in planned),
+        missing=tuple(one for one in planned if one not in here),
+    )
+
+
+def reserved(network: ET.Element) -> tuple[Reservation, ...]:
+    """The reservations for IPv4 of any network, those without a MAC or an IP address left out."""
+    hosts = network.iterfind("ip/dhcp/host")
+    found = (Reservation(one.get("mac", "").lower(), one.get("ip", ""), one.get("name", "")) for one in hosts)
+    return tuple(one for one in found if one.mac and one.ip)
+
+
+def _structure(network: ET.Element) -> dict[str, str]:
+    forward, nat = network.find("forward"), network.find("forward/nat")
+    found = {
+        "its forwarding": "" if forward is None else f"{forward.get('mode')} to {forward.get('dev', 'any device')}",
+        "its NAT of IPv6": "no" if nat is None else nat.get("ipv6", "no"),
+        "its bridge": _attribute(network, "bridge", "name"),
+        "its domain": _attribute(network, "domain", "name"),
+        "its addresses": " ".join(sorted(f"{ip.get('address')}/{_prefix(ip)}" for ip in network.iterfind("ip"))),
+    }
+    return {what: text for what, text in found.items() if text}
+
+
+def _attribute(network: ET.Element, path: str, name: str) -> str:
+    found = network.find(path)
+    return "" if found is None else found.get(name, "")
+
+
+def _prefix(ip: ET.Element) -> str:
+    """libvirt gives back a mask or a prefix, as it was told."""
+    mask = ip.get("netmask")
+    if mask is None:
+        return ip.get("prefix", "")
+    return str(IPv4Network(f"0.0.0.0/{mask}").prefixlen)
