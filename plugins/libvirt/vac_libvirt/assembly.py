@@ -8,8 +8,10 @@ import attrs
 
 from vac_core.interfaces import Home
 from vac_libvirt.connection import Connection
+from vac_libvirt.network import SlotNetwork
+from vac_libvirt.options import plugin_options
 from vac_libvirt.parts import Delivery, Disks, Network
-from vac_libvirt.plain import PlainDelivery, PlainDisks, PlainNetwork
+from vac_libvirt.plain import PlainDelivery, PlainDisks
 
 
 @attrs.frozen
@@ -23,5 +25,6 @@ class Parts:
 
 def assemble(home: Home, connection: Connection, news: Callable[[], None]) -> Parts:
     """The parts for a factory; ``news()`` is to be called when what they said in ``resources`` has changed."""
-    del home, connection, news
-    return Parts(PlainDisks(), PlainNetwork(), PlainDelivery())
+    del news
+    network = SlotNetwork(connection.use, home, lambda: plugin_options(home.options()))
+    return Parts(PlainDisks(), network, PlainDelivery())

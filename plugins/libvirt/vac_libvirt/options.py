@@ -12,6 +12,7 @@ import attrs
 from vac_core.config.read import choice, matching, no_parent, optional, text, words, yes_no
 from vac_core.config.schema import MachineType
 from vac_core.options import OptionValueError, option
+from vac_libvirt.network_options import NetworkOptions
 
 OPTION_SET = "libvirt"
 
@@ -128,7 +129,7 @@ class LibvirtMachine:
 
 
 @attrs.frozen(kw_only=True)
-class LibvirtPlugin:
+class LibvirtPlugin(NetworkOptions):
     """The [plugin libvirt] section."""
 
     uri: str = option("Which libvirt: its connection URI.", text, "qemu:///system")

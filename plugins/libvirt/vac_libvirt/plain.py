@@ -1,4 +1,4 @@
-"""Parts for machines that need nothing: no disks but a kernel, no network, no context."""
+"""Parts for machines that need nothing: no disks but a kernel, no context."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from pathlib import Path
 
 from vac_core.config.schema import MachineType, Settings
 from vac_core.interfaces import CreateRequest
-from vac_core.model import Machine
 from vac_core.powers import Resources
 from vac_libvirt.options import machine_options
-from vac_libvirt.parts import Delivered, Interface, Storage
+from vac_libvirt.parts import Delivered, Storage
 
 
 class PlainDisks:
@@ -37,35 +36,6 @@ class PlainDisks:
 
     def upkeep(self) -> None:
         """Nothing is old."""
-
-
-class PlainNetwork:
-    """None."""
-
-    def check(self, machinetype: MachineType) -> Sequence[str]:
-        """Nothing is wrong."""
-        del machinetype
-        return ()
-
-    def ensure(self) -> None:
-        """Nothing is needed."""
-
-    def interfaces(self, request: CreateRequest) -> Sequence[Interface]:
-        """None."""
-        del request
-        return ()
-
-    def address_of(self, machine: Machine) -> str:
-        """None."""
-        del machine
-        return ""
-
-    def service_addresses(self) -> Sequence[tuple[str, int]]:
-        """None."""
-        return ()
-
-    def clear(self, machine_id: str) -> None:
-        """Nothing is there."""
 
 
 class PlainDelivery:
