@@ -78,7 +78,7 @@ def vac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ports: dict[str, int]) 
     """Run ``vac`` at the first of the two factories."""
     peers = " ".join(f"{name}@127.0.0.1:{port}" for name, port in ports.items())
     text = f"[settings]\nvac_space = {SPACE}\nfactory_name = wn01.example.org\nfactories = {peers}\n"
-    (tmp_path / "site.conf").write_text(f"{text}[machinetype lhcb]\nfizzle_seconds = 600\nuser_data = x\n")
+    (tmp_path / "site.conf").write_text(f"{text}[machinetype lhcb]\ntarget_share = 2\nfizzle_seconds = 600\nuser_data = x\n")
     monkeypatch.setenv("VAC_CONFIG", str(tmp_path / "site.conf"))
     monkeypatch.delenv("COLUMNS", raising=False)
     return lambda *words: CliRunner().invoke(cli, list(words))
@@ -112,6 +112,21 @@ def test_machinetype_shows_its_slots_and_what_runs(vac: Vac) -> None:
     assert [line.split()[0] for line in lines[1:-1]] == ["wn01-01.example.org", "wn02-01.example.org"]
     assert lines[-1] == "atlas: 0 running with 0.00 HS06, 0 starting"
     assert vac("machinetype", "lhcb").output.splitlines()[-1] == "lhcb: 2 running with 2.00 HS06, 0 starting"
+
+
+def test_a_machinetype_that_nobody_knows_is_told_with_those_there_are(vac: Vac) -> None:
+    result = vac("machinetype", "lchb")
+    assert result.exit_code == 1
+    assert result.output == "vac: nobody knows a machinetype 'lchb': there are: atlas, lhcb\n"
+
+
+def test_top_shows_the_others_where_no_factory_runs(vac: Vac, tmp_path: Path) -> None:
+    result = vac("--state-dir", str(tmp_path / "none"), "top")
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.output.splitlines()]
+    assert lines[0][:6] == [SPACE, "2", "factories,", "2", "machines,", "2"]
+    assert ["lhcb", "100.0%", "100.0%"] in [line[:3] for line in lines]
+    assert [line[3] for line in lines if line[:1] == ["wn02.example.org"]] == ["1/8"]
 
 
 def test_factories_shows_running_of_all(vac: Vac) -> None:

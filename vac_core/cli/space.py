@@ -12,7 +12,8 @@ import click
 from vac_core.cli import space_rows
 from vac_core.cli.asking import ask, silent_note
 from vac_core.cli.display import clean, say, show_json, show_table
-from vac_core.cli.invocation import Invocation, examples, pass_invocation
+from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.config.schema import Site
 from vac_core.vacquery.messages import FactoryStatus, MachineStatus
 
 if TYPE_CHECKING:
@@ -75,10 +76,15 @@ def machinetype(
 ) -> None:
     """Show one machinetype in the space.
 
-    It lists the slots whose latest machine is of it, and sums up what runs.
+    It lists the slots whose latest machine is of it, and sums up what runs. Exits with 1 if a factory did not answer,
+    or if neither they nor the site files know of such a machinetype.
     """
     replies = ask(invocation, "machines", space=space, timeout=timeout)
-    found = [one for one in machines_of(replies) if one.machinetype == name]
+    everything = machines_of(replies)
+    found = [one for one in everything if one.machinetype == name]
+    known = {one.machinetype for one in everything if one.machinetype} | _names(invocation.site)
+    if not as_json and name not in known:
+        raise Trouble(f"nobody knows a machinetype '{clean(name)}': there are: {', '.join(sorted(known)) or 'none'}")
     if as_json:
         show_json(replies_json(replies, {one.machine for one in found}))
     else:
@@ -138,6 +144,10 @@ def replies_json(replies: Replies, machines: set[str] | None = None) -> dict[str
         for factory, statuses in sorted(replies.statuses.items())
     }
     return {"factories": sent, "silent": list(replies.silent), "partial": list(replies.partial)}
+
+
+def _names(site: Site) -> set[str]:
+    return {*site.machinetypes, *site.disabled}
 
 
 def _fizzle_seconds(invocation: Invocation) -> dict[str, int]:

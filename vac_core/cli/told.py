@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from vac_core.cli.top import Frame
+from vac_core.config.schema import MachineType
 from vac_core.vacquery.messages import FactoryStatus, MachineStatus
 
 _STATES: Final[Mapping[str, str]] = {"Starting": "starting", "Running": "running", "Paused": "paused"}
@@ -19,6 +20,21 @@ def told_frames(factories: Iterable[FactoryStatus], machines: Iterable[MachineSt
         if one.state in _STATES:
             by_factory.setdefault(one.factory, []).append(_machine(one))
     return [_frame(one, by_factory.get(one.factory, [])) for one in factories]
+
+
+def told_totals(frames: Iterable[Frame], machinetypes: Mapping[str, MachineType]) -> dict[str, dict[str, Any]]:
+    """What the space runs of each machinetype, added up from all factories' frames, as a status document has it."""
+    totals = {name: _total(one.target_share) for name, one in machinetypes.items()}
+    for machine in (machine for frame in frames for machine in frame["machines"]):
+        total = totals.setdefault(machine["machinetype"], _total(None))
+        total["running_hs06"] += machine["hs06"]
+        total["running_machines"] += 1
+        total["num_before_fizzle"] += machine["state"] == "starting"
+    return totals
+
+
+def _total(target_share: float | None) -> dict[str, Any]:
+    return {"target_share": target_share, "running_hs06": 0.0, "running_machines": 0, "num_before_fizzle": 0}
 
 
 def _machine(one: MachineStatus) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from rich.live import Live
 from rich.text import Text
 
 from vac_core.cli.asking import ask, peers_to_ask
-from vac_core.cli.client import Control
+from vac_core.cli.client import Control, NotRunning
 from vac_core.cli.display import clean, console, show_json
 from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
 from vac_core.cli.space import factories_of, machines_of
-from vac_core.cli.told import told_frames
+from vac_core.cli.told import told_frames, told_totals
 from vac_core.cli.top import Frame, render
 from vac_core.factory.state_dir import StateDir
 
@@ -43,6 +43,7 @@ def top(invocation: Invocation, interval: float, once: bool, also: tuple[Path, .
     """Watch the space.
 
     It draws shares against targets, the slots of each factory, and why what is next is next.
+    Where no factory runs here, it is what the others of the site files tell, without their reasons.
     In SLOTS each processor is a mark: # runs, o starts, = is paused, x stops, - is free.
     """
     if as_json:
@@ -71,14 +72,31 @@ def _drawn(invocation: Invocation, also: Iterable[Path]) -> RenderableType:
 
 
 def _frames(invocation: Invocation, also: Iterable[Path]) -> list[Frame]:
-    """A frame for each factory: whole ones of those on this host, and what VacQuery tells of the others."""
-    whole: list[Frame] = [invocation.control.get("/status")]
-    whole += [Control(StateDir(path).control_socket).get("/status") for path in also]
-    known = {frame["factory"] for frame in whole}
-    if invocation.loaded.site is None:
-        return whole
-    names = [peer.name for peer in peers_to_ask(invocation.site.settings) if peer.name not in known]
-    if not names:
-        return whole
+    """A frame for each factory: whole ones of those on this host, and what VacQuery tells of the others.
+
+    Where no factory runs here the others' are all there is; raises `Trouble` where nobody answers at all.
+    """
+    whole: list[Frame] = [Control(StateDir(path).control_socket).get("/status") for path in also]
+    alone: NotRunning | None = None
+    try:
+        whole.insert(0, invocation.control.get("/status"))
+    except NotRunning as none_here:
+        alone = none_here
+    frames = whole + _told(invocation, {frame["factory"] for frame in whole})
+    if alone is not None and not frames:
+        raise alone
+    return frames
+
+
+def _told(invocation: Invocation, known: set[str]) -> list[Frame]:
+    """Frames of those that are not known yet; what they run is added up where nobody else has the space's totals."""
+    site = invocation.loaded.site
+    names = [peer.name for peer in peers_to_ask(site.settings) if peer.name not in known] if site is not None else []
+    if site is None or not names:
+        return []
     asked = {kind: ask(invocation, kind, names, timeout=_ASK_SECONDS) for kind in ("factory", "machines")}
-    return whole + told_frames(factories_of(asked["factory"]), machines_of(asked["machines"]))
+    frames = told_frames(factories_of(asked["factory"]), machines_of(asked["machines"]))
+    if known or not frames:
+        return frames
+    silent = {"silent": list(asked["factory"].silent)}
+    return [{**frames[0], "totals": told_totals(frames, site.machinetypes), "peers": silent}, *frames[1:]]
