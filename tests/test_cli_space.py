@@ -78,7 +78,9 @@ def vac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ports: dict[str, int]) 
     """Run ``vac`` at the first of the two factories."""
     peers = " ".join(f"{name}@127.0.0.1:{port}" for name, port in ports.items())
     text = f"[settings]\nvac_space = {SPACE}\nfactory_name = wn01.example.org\nfactories = {peers}\n"
-    (tmp_path / "site.conf").write_text(f"{text}[machinetype lhcb]\ntarget_share = 2\nfizzle_seconds = 600\nuser_data = x\n")
+    (tmp_path / "site.conf").write_text(
+        f"{text}[machinetype lhcb]\ntarget_share = 2\nfizzle_seconds = 600\nuser_data = x\n"
+    )
     monkeypatch.setenv("VAC_CONFIG", str(tmp_path / "site.conf"))
     monkeypatch.delenv("COLUMNS", raising=False)
     return lambda *words: CliRunner().invoke(cli, list(words))

@@ -151,6 +151,16 @@ def test_options_that_pages_name_in_site_files_are_there() -> None:
                     assert name in known or name.startswith(families), f"{path}: {name}"
 
 
+def test_what_the_debugging_page_quotes_is_what_vac_says() -> None:
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "vac_core").rglob("*.py"))
+    said = re.sub(r'"\s*\n\s*f?"', "", code)
+    cells = re.findall(r"^\| (`.*?) \|", page("howto/debug.md"), re.MULTILINE)
+    assert len(cells) > 10
+    for quoted in re.findall(r"`([^`]+)`", " ".join(cells)):
+        pieces = [piece.strip() for piece in re.split(r"\.\.\.|300|'myvo'", quoted)]
+        assert [piece for piece in pieces if len(piece) > 1 and piece not in said] == [], quoted
+
+
 def test_it_is_built_without_a_warning(tmp_path: Path) -> None:
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")],
