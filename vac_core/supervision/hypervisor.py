@@ -81,7 +81,7 @@ class SupervisedHypervisor(Hypervisor):
             raise PluginError(
                 f"{self._records}: {problem.strerror}: make it a directory the factory may write"
             ) from None
-        self._watcher = EndWatcher(self._tell)
+        self._watcher = EndWatcher(self.tell)
         for record in records:
             if (supervised := record.supervised()) is not None:
                 self._watcher.follow(supervised)
@@ -139,8 +139,14 @@ class SupervisedHypervisor(Hypervisor):
         legacy = legacy_parents() if self.uses_legacy_cgroups else ()
         return None if parent is None else cgroup_of(parent, machine_id, legacy)
 
-    def _tell(self, machine_id: str) -> None:
+    def tell(self, machine_id: str) -> None:
+        """Let whoever watches know that a machine has changed, or with an empty id that something else has."""
         self._told(machine_id)
+
+    def knows(self, machine_id: str) -> bool:
+        """Whether there is a machine with this id, or something of one that was begun."""
+        record = record_of(self._records, machine_id)
+        return record is not None and record.directory.exists()
 
     def _new_record(self, machine_id: str) -> Record:
         record = record_of(self._records, machine_id)

@@ -23,4 +23,6 @@ while [ "$count" -gt 0 ]; do
     count=$((count - 1))
 done
 
+# Not where it was called: the user may not go there.
+cd "$stage"
 exec setpriv --reuid "$uid" --regid "$gid" --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs -- "$@"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vac_apptainer.account import Account, account
 from vac_apptainer.binds import FEATURES
 from vac_apptainer.container import STAGE
-from vac_apptainer.image import local_image
+from vac_apptainer.image import check_kind, is_url, local_image, problem
 from vac_apptainer.options import ApptainerPlugin, plugin_options
 from vac_apptainer.plan import OWN, plan, problems
 from vac_apptainer.program import namespaces_forbidden, program
 from vac_core.config.schema import MachineType
+from vac_core.images import ImageCache
 from vac_core.interfaces import CreateRequest, Home, MachineTypeError, PluginError, Urls
 from vac_core.model import Health, HealthState, Machine
+from vac_core.powers import Resources
 from vac_core.supervision import Cgroup, Launch, SupervisedHypervisor
 
 
@@ -26,6 +28,10 @@ class ApptainerHypervisor(SupervisedHypervisor):
     machine_models = frozenset({"apptainer", "singularity"})
     own = OWN
     uses_legacy_cgroups = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cache: ImageCache | None = None
 
     @property
     def cgroup_option(self) -> str:
@@ -40,14 +46,28 @@ class ApptainerHypervisor(SupervisedHypervisor):
     def _account(self) -> Account:
         return account(self.home.settings().singularity_user)
 
+    @property
+    def _images(self) -> ImageCache:
+        if self._cache is None:
+            raise PluginError("the hypervisor apptainer was not started: call start first")
+        return self._cache
+
     def start(self, home: Home) -> None:
         """Find the machines that are there; as root, make the place where containers are shown what they may see."""
         super().start(home)
+        self._cache = ImageCache.of(home, changed=lambda: self.tell(""))
         if os.geteuid() == 0:
             try:
                 STAGE.mkdir(mode=0o755, exist_ok=True)
             except OSError as problem:
                 raise PluginError(f"{STAGE}: {problem.strerror}: let the factory make this directory") from None
+
+    def stop(self) -> None:
+        """End its threads; machines go on running."""
+        super().stop()
+        if self._cache is not None:
+            self._cache.close()
+            self._cache = None
 
     def health(self) -> Health:
         """Whether there are a program, a user and the kernel's leave to make containers."""
@@ -72,15 +92,45 @@ class ApptainerHypervisor(SupervisedHypervisor):
         del machine, directory
         return FEATURES
 
+    def resources(self, machinetypes: Sequence[MachineType]) -> Resources:
+        """Which machinetypes wait for their images."""
+        urls = {one.name: one.root_image for one in machinetypes if one.root_image and is_url(one.root_image)}
+        sums = {one.name: one.root_image_sha256 for one in machinetypes}
+        states = {name: self._images.state(url, sums[name]) for name, url in urls.items()}
+        return Resources(refusals={name: state.reason for name, state in states.items() if state.reason})
+
+    def create(self, request: CreateRequest) -> Mapping[str, str]:
+        """Lease the image where it is a cached one, and start the container."""
+        try:
+            return super().create(request)
+        except BaseException:
+            if not self.knows(request.machine.id):
+                self._images.release(request.machine.id)
+            raise
+
+    def destroy(self, machine_id: str) -> None:
+        """End the container and clear it away; its image may go too."""
+        super().destroy(machine_id)
+        self._images.release(machine_id)
+
     def prepare(self, request: CreateRequest, cgroup: Cgroup | None) -> Launch:
         """The container that a request asks for."""
         try:
             return plan(
                 request,
                 cgroup=cgroup,
-                image=local_image(request.machinetype),
+                image=self._image(request),
                 program=program(self._options.program),
                 account=self._account,
             )
         except MachineTypeError as problem:
             raise MachineTypeError(f"machinetype {request.machinetype.name}: {problem}") from None
+
+    def _image(self, request: CreateRequest) -> Path:
+        machinetype = request.machinetype
+        url = machinetype.root_image
+        if url is None or problem(machinetype) or not is_url(url):
+            return local_image(machinetype)
+        image = self._images.lease(url, request.machine.id, machinetype.root_image_sha256)
+        check_kind(image.path, image.url)
+        return image.path
