@@ -1,0 +1,1 @@
+"""What grid sites need beside machines; still to be written."""
