@@ -82,6 +82,6 @@ class TestLibvirtsTestDriver(HypervisorContract):
     def test_a_machine_is_held_down_and_let_go(self, host: Host) -> None:
         """This driver has no quotas of processors' time: that must be an error a policy can be told of."""
         machine_id = self.made(host, self.user_data_stays)
-        with pytest.raises(PluginError, match="no quotas"):
+        with pytest.raises(PluginError, match="cannot be capped"):
             host.hypervisor.cap(machine_id, 0.5)
         assert host.runs(machine_id)

@@ -46,6 +46,7 @@ class LibvirtHypervisor(Hypervisor):
         records = Records(home.state_dir / "machines")
         try:
             records.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            records.tidy()
         except OSError as problem:
             raise PluginError(
                 f"{problem.filename}: {problem.strerror}: make it a directory the factory may write"
