@@ -142,6 +142,12 @@ class Settings:
         "New. Deadline for fetching a vacuum pipe or a user_data template.", decimal(0.1, 600.0), 30.0, unit=_SECONDS
     )
     fetch_max_mb: int = option("New. Largest vacuum pipe or user_data template.", integer(1, 100), 4, unit="MiB")
+    image_directory: str | None = option(
+        "New. Where images are cached; imagecache in the state directory where it is not set. Read when the factory "
+        "starts.",
+        optional(matching(r"/[^\0]*", "an absolute path")),
+        None,
+    )
     image_cache_gb: float = option(
         "New. Most that the cache of images may hold; images that no machine uses make room for others.",
         decimal(0.0),

@@ -23,6 +23,11 @@ DIRECTORY: Final = "imagecache"
 """Its name below the factory's state directory, as in Vac 3."""
 
 
+def directory_of(settings: Settings, state_dir: Path) -> Path:
+    """Where a factory's images are."""
+    return state_dir / DIRECTORY if settings.image_directory is None else Path(settings.image_directory)
+
+
 def _nothing(*_told: object) -> None:
     """Tell nobody."""
 
@@ -52,7 +57,7 @@ class ImageCache:
 
         ``changed`` is called from a thread of the cache's own when the state of an image has changed.
         """
-        return cls(home.machines_dir.parent / DIRECTORY, home.settings, changed=changed)
+        return cls(directory_of(home.settings(), home.machines_dir.parent), home.settings, changed=changed)
 
     def state(self, url: str, sha256: str | None = None) -> State:
         """How an image stands now; what is missing or due for a check is asked for in the background.

@@ -51,7 +51,11 @@ def _add_disk(devices: ET.Element, disk: Disk, chipset: str) -> None:
     if not disk.read_only and not disk.cdrom:
         driver["discard"] = "unmap"
     add(element, "driver", **driver)
-    add(element, "source", **{"dev" if disk.block else "file": disk.source})
+    source = add(element, "source", **{"dev" if disk.block else "file": disk.source})
+    if disk.shared:
+        _leave_owner(source)
+    if disk.backing:
+        _add_backing(element, disk)
     add(element, "target", dev=target_of(disk.device, chipset), bus=bus_of(disk.device, chipset))
     if disk.read_only or disk.cdrom:
         add(element, "readonly")
@@ -59,6 +63,17 @@ def _add_disk(devices: ET.Element, disk: Disk, chipset: str) -> None:
         add(element, "serial", text=disk.serial)
     if disk.boot_order is not None:
         add(element, "boot", order=str(disk.boot_order))
+
+
+def _add_backing(element: ET.Element, disk: Disk) -> None:
+    backing = add(element, "backingStore", type="file")
+    add(backing, "format", type=disk.backing_format)
+    _leave_owner(add(backing, "source", file=disk.backing))
+    add(backing, "backingStore")  # nothing is behind it, and nobody is to look
+
+
+def _leave_owner(source: ET.Element) -> None:
+    add(source, "seclabel", model="dac", relabel="no")
 
 
 def _add_interface(devices: ET.Element, interface: Interface) -> None:

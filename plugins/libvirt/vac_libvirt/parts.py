@@ -34,6 +34,12 @@ class Disk:
     boot_order: int | None = None
     """Its place in the order in which the firmware tries devices; None for not at all."""
     serial: str = ""
+    backing: str = ""
+    """Path of the image that a qcow2 disk stands on; empty for one that stands by itself."""
+    backing_format: str = "raw"
+    shared: bool = False
+    """Whether other machines use the same file. Its owner stays as it is, as does that of a ``backing``: a machine's
+    QEMU that owned it could write it."""
 
 
 @attrs.frozen(kw_only=True)
