@@ -165,6 +165,19 @@ def test_wishes_for_running_machines_are_passed_on_once_with_the_policys_name() 
     assert len(made.starts) == 7
 
 
+def test_no_machine_is_planned_to_outlive_the_end_that_a_policy_sets() -> None:
+    closing = Says(Verdicts(end=NOW + HOUR))
+    long, short = machinetype("long", max_wallclock_seconds=2 * HOUR), machinetype("short", max_wallclock_seconds=600)
+    flexible = machinetype("flexible", max_wallclock_seconds=2 * HOUR, min_wallclock_seconds=600)
+    made = decide(host(9, long, short, flexible), *USUAL, closing)
+    assert made.end == NOW + HOUR
+    assert {start.machinetype: start.shutdown_time for start in made.starts} == {
+        "short": NOW + 600, "flexible": NOW + HOUR
+    }  # fmt: skip
+    assert "7200 seconds" in str(made.standing("long"))
+    assert decide(host(9, long, shutdown_time=NOW + 30), *USUAL, closing).starts == ()
+
+
 NONSENSE = [
     RuntimeError("no way"),
     None,
@@ -179,6 +192,9 @@ NONSENSE = [
     Verdicts(asks=(None,)),
     Verdicts(most_starts=-1),
     Verdicts(most_starts="none"),
+    Verdicts(end=math.nan),
+    Verdicts(end="tonight"),
+    Verdicts(asks=(Ask(machine_id="m", wish=Wish.CAP, reason="odd", part=1.5),)),
 ]
 
 
@@ -207,7 +223,7 @@ def test_a_policy_that_breaks_half_way_spoils_no_start_before_it() -> None:
 def test_why_is_told_as_json() -> None:
     made = decide(host(1, *VOS, totals={"a": TypeTotals(last_abort=abort(3.0))}, disabled={"c": "broken"}))
     told = json.loads(json.dumps(made.as_json()))
-    assert set(told) == {"now", "host", "machinetypes", "starts", "failures"}
+    assert set(told) == {"now", "host", "machinetypes", "end", "starts", "failures"}
     assert [one["machinetype"] for one in told["machinetypes"]] == ["b", "a", "c"]
     assert told["machinetypes"][0]["state"] == "next"
     assert set(told["machinetypes"][1]["reasons"][0]) == {"policy", "reason", "until"}

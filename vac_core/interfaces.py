@@ -40,6 +40,11 @@ class Home:
     """The settings as they are now: files are read again when they change."""
     options: Callable[[], Any]
     """The plugin's own [plugin NAME] section as it is now, a value of the schema it declared, or None."""
+    wake: Callable[[], None] = lambda: None
+    """Have the factory decide anew soon, from any thread: of use to who watches the world, and sees a change."""
+    cpu_seconds: Callable[[], Mapping[str, float]] = dict
+    """CPU time that each machine here has used by now, by its id. It asks the hypervisors, so it may block: for threads
+    of a plugin's own."""
 
 
 @attrs.frozen(kw_only=True)

@@ -124,3 +124,5 @@ class Verdicts:
     asks: tuple[Ask, ...] = ()
     most_starts: int | None = None
     """Most machines that may be started in this one pass."""
+    end: float | None = None
+    """When all machines must have ended, such as when a host is lent out no longer; Unix seconds."""

@@ -35,8 +35,11 @@ def plan(situation: Situation, policies: Sequence[Policy], random: random_module
     failures: dict[str, str] = {}
     too_large = tuple(size_vetoes(situation))
     judgement = _judge(situation, policies, failures, too_large)
+    working, end, starts = situation, min(judgement.ends, default=None), list[Start]()
+    if end is not None:
+        working = attrs.evolve(situation, shutdown_time=min(end, situation.shutdown_time or end))
+        judgement = _judge(working, policies, failures, too_large)
     asks = tuple(judgement.asks)
-    working, starts = situation, list[Start]()
     while True:
         order = _order(working, judgement, random)
         limits = _limits(working, judgement, len(starts))
@@ -49,6 +52,7 @@ def plan(situation: Situation, policies: Sequence[Policy], random: random_module
                 asks=asks,
                 standings=standings(working, judgement, order, limits, placing.obstacles),
                 host_vetoes=(*judgement.host_vetoes, *limits),
+                end=end,
                 failures=failures,
             )
         starts.append(_start(placing.place, judgement))

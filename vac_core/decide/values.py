@@ -85,6 +85,8 @@ class Plan:
     """Every machinetype as it stands once the starts are counted: first those in order, then the others by name."""
     host_vetoes: tuple[Veto, ...] = ()
     """Why nothing more is started at all, whatever the machinetype."""
+    end: float | None = None
+    """When all machines must have ended, by the word of a policy."""
     failures: Mapping[str, str] = attrs.field(factory=dict)
     """Policies that raised or answered nonsense, by name, with what was wrong; they were left out of this pass."""
 
@@ -98,6 +100,7 @@ class Plan:
             "now": self.now,
             "host": [Reason.of(veto).as_json() for veto in self.host_vetoes],
             "machinetypes": [standing.as_json() for standing in self.standings],
+            "end": self.end,
             "starts": [attrs.asdict(start) for start in self.starts],
             "failures": dict(self.failures),
         }

@@ -20,6 +20,7 @@ class Judgement:
     ranks: dict[str, dict[str, Rank]] = attrs.field(factory=dict)
     asks: list[Ask] = attrs.field(factory=list)
     most_starts: dict[str, int] = attrs.field(factory=dict)
+    ends: list[float] = attrs.field(factory=list)
 
     def ranks_of(self, machinetype: str) -> tuple[Rank, ...]:
         """What each policy that ranks it gave a machinetype."""
@@ -57,6 +58,8 @@ def _add(verdicts: Verdicts, policy: str, situation: Situation, judgement: Judge
     vetoes = [_checked_veto(veto) for veto in verdicts.vetoes]
     if verdicts.most_starts is not None and (type(verdicts.most_starts) is not int or verdicts.most_starts < 0):
         raise ValueError(f"most_starts is {verdicts.most_starts!r}: it must be a whole number, 0 or more")
+    if verdicts.end is not None and not math.isfinite(verdicts.end):
+        raise ValueError(f"end is {verdicts.end}: it must be a time, or None")
     for veto in vetoes:
         stamped = Veto(reason=veto.reason, machinetype=veto.machinetype, until=veto.until, policy=policy)
         if veto.machinetype is None:
@@ -65,6 +68,8 @@ def _add(verdicts: Verdicts, policy: str, situation: Situation, judgement: Judge
             judgement.vetoes.setdefault(veto.machinetype, []).append(stamped)
     if ranks:
         judgement.ranks[policy] = ranks
+    if verdicts.end is not None:
+        judgement.ends.append(verdicts.end)
     if verdicts.most_starts is not None:
         judgement.most_starts[policy] = verdicts.most_starts
     judgement.asks.extend(asks)

@@ -53,6 +53,11 @@ class Crew:
         return f"{kind} {one.name}" not in self.failed
 
     @property
+    def in_use(self) -> list[Hypervisor]:
+        """The hypervisors that were started."""
+        return [one for one in self.hypervisors.values() if self.started("hypervisor", one)]
+
+    @property
     def unjudged(self) -> str:
         """Why no machinetype may start: a policy that the site wants is not there. Empty where all are."""
         absent = [line for line in self.missing if line.startswith(_POLICIES)]

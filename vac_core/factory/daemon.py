@@ -16,6 +16,7 @@ import attrs
 
 from vac_core import __version__
 from vac_core.factory import logs
+from vac_core.factory.bell import Bell, machines_cpu_seconds
 from vac_core.factory.calls import ThreadCalls
 from vac_core.factory.control import Control, serve
 from vac_core.factory.crew import Crew, muster
@@ -88,7 +89,8 @@ async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: 
     crew = muster(registry, source.site.settings)
     host = LinuxHost(state.path)
     name = source.site.settings.factory_name or host.name()
-    home = _home(name, state, source)
+    bell = Bell(asyncio.get_running_loop())
+    home = _home(name, state, source, crew, bell)
     await crew.start(home, state, registry, calls)
     factory = Factory(
         Surroundings(
@@ -105,6 +107,7 @@ async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: 
             service_url=lambda: service.url,
         )
     )
+    bell.heard = factory.wake
     for line in crew.missing:
         _log.error("%s", line)
     await service.start(factory.roster, state, lambda: source.site.settings)
@@ -130,7 +133,7 @@ async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: 
         _log.info("factory %s has stopped; its machines go on", name)
 
 
-def _home(name: str, state: StateDir, source: SiteSource) -> Home:
+def _home(name: str, state: StateDir, source: SiteSource, crew: Crew, bell: Bell) -> Home:
     return Home(
         state_dir=state.path,
         machines_dir=state.machines,
@@ -138,6 +141,8 @@ def _home(name: str, state: StateDir, source: SiteSource) -> Home:
         space=source.site.settings.vac_space,
         settings=lambda: source.site.settings,
         options=lambda: source.site.plugin_options,
+        wake=bell.ring,
+        cpu_seconds=lambda: machines_cpu_seconds(crew.in_use),
     )
 
 

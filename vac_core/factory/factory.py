@@ -233,7 +233,7 @@ class Factory:
     async def _decide_and_act(self) -> None:
         given, site = self.given, self.site
         self.ender.machinetypes = site.machinetypes
-        self.warden.enforce(site.machinetypes, self.draining.shutdown_time(site.settings))
+        self.warden.enforce(site.machinetypes, self._end())
         self.ender.tend()
         await self.book.refresh(site, given.calls)
         looked, self._looked = self._looked, set()
@@ -248,6 +248,11 @@ class Factory:
             self._start_machine(start, trades, site)
         for wish in self.warden.carry_out(self.plan.asks):
             self.background.start(wish)
+
+    def _end(self) -> float | None:
+        """When all machines must have ended, as the site, a command or a policy says."""
+        said = (self.draining.shutdown_time(self.site.settings), None if self.plan is None else self.plan.end)
+        return min((end for end in said if end is not None), default=None)
 
     def _mind_failures(self, decided: Plan) -> None:
         """Log policies that begin to fail; `vac_core.factory.status` shows them for as long as they do."""

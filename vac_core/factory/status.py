@@ -79,7 +79,7 @@ def machines(factory: Factory) -> list[dict[str, Any]]:
 def why(factory: Factory) -> dict[str, Any]:
     """The latest decision and its reasons: ``GET /why``."""
     if factory.plan is None:
-        return {"now": factory.given.clock(), "host": [], "machinetypes": [], "starts": [], "failures": {}}
+        return {"now": factory.given.clock(), "host": [], "machinetypes": [], "end": None, "starts": [], "failures": {}}
     return factory.plan.as_json()
 
 

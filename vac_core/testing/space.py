@@ -24,6 +24,7 @@ from typing import Any, Final, Self
 import attrs
 
 from vac_core.config.schema import MachineType, Settings, Site
+from vac_core.factory.bell import Bell, machines_cpu_seconds
 from vac_core.factory.calls import ThreadCalls
 from vac_core.factory.crew import muster
 from vac_core.factory.factory import Factory
@@ -113,14 +114,16 @@ class VirtualFactory:
         finder = space.peers.finder()
         self.registry = self._with_fakes(load_plugins(), finder)
         crew = muster(self.registry, self.source.site.settings)
-        calls = ThreadCalls()
+        calls, bell = ThreadCalls(), Bell(asyncio.get_running_loop())
         home = Home(
             state_dir=self.state.path,
             machines_dir=self.state.machines,
             factory=self.name,
             space=self.source.site.settings.vac_space,
             settings=lambda: self.source.site.settings,
-            options=dict,
+            options=lambda: self.source.site.plugin_options,
+            wake=bell.ring,
+            cpu_seconds=lambda: machines_cpu_seconds(crew.in_use),
         )
         await crew.start(home, self.state, self.registry, calls)
         self._daemon = Factory(
@@ -138,6 +141,7 @@ class VirtualFactory:
                 service_url=lambda: "",
             )
         )
+        bell.heard = self._daemon.wake
         await finder.open(home, self._daemon.snapshot, self._daemon.peers.hint)
         await self._daemon.start()
         self._work = asyncio.create_task(self._daemon.run())
