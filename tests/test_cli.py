@@ -82,6 +82,19 @@ def test_a_blocked_plugin_s_commands_are_gone_by_option_and_by_site_file(tmp_pat
     assert CliRunner().invoke(cli, ["plugins"]).exit_code == 2
 
 
+def test_help_lists_no_command_of_a_blocked_plugin(tmp_path: Path) -> None:
+    assert "machinetype" in CliRunner().invoke(cli, ["--help"]).output
+    assert "machinetype" not in CliRunner().invoke(cli, ["--no-plugin", "core-commands", "--help"]).output
+    site = tmp_path / "site.conf"
+    site.write_text("[settings]\nvac_space = x.example.org\nblock_plugins = core-commands\n")
+    for environment, words in (({}, ["-c", str(site), "--help"]), ({"VAC_CONFIG": str(site)}, ["--help"])):
+        helped = CliRunner().invoke(cli, words, env=environment)
+        assert helped.exit_code == 0
+        assert "machinetype" not in helped.output
+    helped = CliRunner().invoke(cli, ["--help"], env={"VAC_CONFIG": "/no/such/place"})
+    assert "machinetype" in helped.output
+
+
 def test_both_programs_tell_their_version() -> None:
     assert CliRunner().invoke(cli, ["--version"]).output == f"vac, version {__version__}\n"
     assert CliRunner().invoke(daemon, ["--version"]).output == f"vacd, version {__version__}\n"
@@ -105,8 +118,10 @@ def test_words_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_quick_help_imports_no_http_and_no_daemon() -> None:
+    others = [one.name for one in load_plugins().records if one.distribution != "vac-core"]
+    words = ["vac", *(word for name in others for word in ("--no-plugin", name)), "--help"]
     code = (
-        "import sys\nsys.argv = ['vac', '--help']\n"
+        f"import sys\nsys.argv = {words}\n"
         "from vac_core.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
         "heavy = {'aiohttp', 'vac_core.factory.daemon', 'vac_core.factory.web.application'} & set(sys.modules)\n"

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from vac_core.cli import doctor_host, doctor_peers, doctor_plugins
 from vac_core.cli.findings import Finding, Verdict, within
 from vac_core.cli.main import cli
+from vac_core.cli.prospects import prospects
 from vac_core.config.read import Peer
 from vac_core.config.schema import MachineType, Site
 from vac_core.factory.endpoint import Replies
@@ -192,13 +193,34 @@ SITE = Site(settings=settings(policies=(), peer_finders=()), plugin_options={"mo
 )
 def test_each_object_is_asked_for_its_health_and_let_go_of(health: Health | Exception, verdict: Verdict) -> None:
     moody = Moody(health)
-    assert only(doctor_plugins.health(registry_of(moody), SITE)).verdict is verdict
+    assert only(doctor_plugins.health(registry_of(moody), SITE, {})).verdict is verdict
     assert moody.life == ["started", "asked", "stopped"]
+
+
+class Helpless(FakeHypervisor):
+    """A hypervisor that cannot work here."""
+
+    def health(self) -> Health:
+        return Health(HealthState.UNUSABLE, "there is no engine", "install it")
+
+
+@pytest.mark.parametrize(("model", "verdict"), [("fake", Verdict.PROBLEM), ("other", Verdict.WARNING)])
+def test_a_hypervisor_that_cannot_work_is_a_problem_where_a_machinetype_needs_it(model: str, verdict: Verdict) -> None:
+    registry = Registry(
+        hypervisors={"fake": Helpless()},
+        contextualisers={"fake": FakeContextualiser()},
+        owners={("hypervisor", "fake"): "fake", ("contextualiser", "fake"): "fake"},
+    )
+    made = {"lhcb": machinetype("lhcb", contextualiser="fake", machine_model=model)}
+    site = Site(settings=settings(policies=(), peer_finders=()), machinetypes=made)
+    found = list(doctor_plugins.health(registry, site, prospects(site, registry)))
+    assert verdicts(found) == [("hypervisor fake", verdict), ("contextualiser fake", Verdict.OK)]
+    assert ("no machinetype needs it" in found[0].found) == (verdict is Verdict.WARNING)
 
 
 def test_a_started_object_gets_its_options_and_a_directory_that_is_thrown_away() -> None:
     moody = Moody(Health())
-    list(doctor_plugins.health(registry_of(moody), SITE))
+    list(doctor_plugins.health(registry_of(moody), SITE, {}))
     assert moody.home is not None
     assert moody.home.options() == "the options"
     assert moody.home.settings() is SITE.settings
@@ -239,7 +261,7 @@ def test_each_machinetype_is_checked_for_this_host() -> None:
         "lost": machinetype("lost", contextualiser="fake", machine_model="vax"),
     }
     site = Site(settings=settings(), machinetypes=made, disabled={"wrong": "max_processors: 'two'"})
-    assert verdicts(doctor_plugins.machinetypes(registry, site)) == [
+    assert verdicts(doctor_plugins.machinetypes(site, prospects(site, registry))) == [
         ("machinetype wrong", Verdict.PROBLEM),
         ("machinetype good", Verdict.OK),
         ("machinetype lost", Verdict.PROBLEM),
@@ -264,7 +286,7 @@ def test_what_a_machinetype_lacks_is_a_warning_and_a_plugin_that_raises_a_proble
     registry = Registry(hypervisors={"fake": FakeHypervisor()}, contextualisers={"fake": Careless()})
     names = ("exits", "lacks", "raises", "sound")
     site = Site(settings=settings(), machinetypes={one: machinetype(one, contextualiser="fake") for one in names})
-    found = list(doctor_plugins.machinetypes(registry, site))
+    found = list(doctor_plugins.machinetypes(site, prospects(site, registry)))
     assert verdicts(found) == [
         ("machinetype exits", Verdict.PROBLEM),
         ("machinetype lacks", Verdict.WARNING),

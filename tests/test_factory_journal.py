@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 import stat
@@ -264,6 +265,30 @@ def test_a_full_disk_refuses_what_is_new_and_loses_nothing(tmp_path: Path, limit
     journal = Journal(path)
     assert sorted(one.id for one in journal.unfinished()) == sorted(said["kept"])
     assert [event.what for event in all_events(journal)] == [PLANNED] * len(said["kept"]) + ["room"]
+    journal.close()
+
+
+class Balky(sqlite3.Connection):
+    """Refuses to commit as often as it is told, and leaves the transaction open, as SQLite may do."""
+
+    balks = 0
+
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
+        if sql == "COMMIT" and self.balks:
+            self.balks -= 1
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *parameters)
+
+
+def test_a_commit_that_fails_bars_no_later_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Balky))
+    journal = Journal(tmp_path / "journal.sqlite")
+    monkeypatch.setattr(Balky, "balks", 1)
+    with pytest.raises(JournalError, match="disk I/O error: check the disk"):
+        journal.plan(planned(0), "lost")
+    kept = journal.plan(planned(1), "kept")
+    assert journal.unfinished() == [kept]
+    assert [event.reason for event in all_events(journal)] == ["kept"]
     journal.close()
 
 

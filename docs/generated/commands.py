@@ -9,11 +9,19 @@ import click
 from vac_core.cli.main import cli, daemon
 
 _WIDTH = 100
+_ABOUT = (
+    "What each command's `--help` says. `vacd` is the daemon alone, for a service manager.",
+    "",
+    "A command exits with 0 where all is well, with 1 where a problem was found or something could not be done, and",
+    "with 2 where it was called wrongly. Results go to the output stream, everything else to the error stream.",
+    "`--json` gives the same facts to programs. Colours are for terminals alone, and for none with `NO_COLOR` set;",
+    "where the output is no terminal, a line of a table stays one line.",
+)
 
 
 def page() -> str:
     """All commands in Markdown, each with what its ``--help`` says."""
-    lines = ["# Commands", "", "What each command's `--help` says. `vacd` is the daemon alone, for a service manager."]
+    lines = ["# Commands", "", *_ABOUT]
     for path, command in [*walk(cli, "vac"), ("vacd", daemon)]:
         lines += ["", f"## {path}", "", "```text", _help(path, command), "```"]
     return "\n".join([*lines, ""])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -21,6 +22,20 @@ def console() -> Console:
     """Where results go. Colours only on a terminal, and none with NO_COLOR."""
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
     return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+@contextmanager
+def at_work(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is waited for, until it is there; elsewhere nothing is shown.
+
+    What is yielded shows something else instead. It is the error stream's terminal, so that results stay clean.
+    """
+    screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    if not screen.is_terminal:
+        yield lambda _: None
+        return
+    with screen.status(Text(clean(what))) as status:
+        yield lambda instead: status.update(Text(clean(instead)))
 
 
 def clean(value: object) -> str:

@@ -13,9 +13,10 @@ from rich.text import Text
 from vac_core.cli import doctor_host, doctor_peers, doctor_plugins
 from vac_core.cli.asking import ask, own_name, peers_to_ask
 from vac_core.cli.client import NotRunning
-from vac_core.cli.display import say, show_json, show_table
+from vac_core.cli.display import at_work, say, show_json, show_table
 from vac_core.cli.findings import Finding, Verdict, ok, problem, warning
 from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.prospects import prospects
 from vac_core.cli.space import factories_of
 from vac_core.interfaces import PluginError
 
@@ -35,7 +36,11 @@ def doctor(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
     It checks clock, name, ports, disk, peers, state directory, site files, plugins and machinetypes.
     Exits with 1 if there is a problem; warnings alone are no problem. Run it as the factory's user.
     """
-    findings = list(_findings(invocation))
+    findings: list[Finding] = []
+    with at_work("looking at the host") as show:
+        for one in _findings(invocation):
+            findings.append(one)
+            show(f"looked at {one.what}")
     if as_json:
         show_json([attrs.asdict(one) | {"verdict": str(one.verdict)} for one in findings])
     else:
@@ -77,8 +82,9 @@ def _of_site(invocation: Invocation) -> Iterator[Finding]:
     yield from doctor_host.disk(invocation.state_dir, site.settings)
     yield from doctor_host.ports(site.settings, running=running)
     yield from doctor_plugins.named_by_site(invocation.registry, site)
-    yield from doctor_plugins.health(invocation.registry, site)
-    yield from doctor_plugins.machinetypes(invocation.registry, site)
+    found = prospects(site, invocation.registry)
+    yield from doctor_plugins.health(invocation.registry, site, found)
+    yield from doctor_plugins.machinetypes(site, found)
     yield from _space(invocation, running=running)
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from vac_core.cli.asking import own_name
-from vac_core.cli.findings import Finding, ok, problem, warning, within
-from vac_core.cli.prospects import prospect
+from vac_core.cli.findings import Finding, Verdict, ok, problem, warning, within
+from vac_core.cli.prospects import Prospect
 from vac_core.config.schema import Site
 from vac_core.interfaces import Home, Named
 from vac_core.model import Health, HealthState
 from vac_core.plugins import PluginState, Registry
 
 _DEADLINE_SECONDS: Final = 30.0
+_MADE_WITH: Final = ("hypervisor", "contextualiser")
 
 
 def loading(registry: Registry) -> Iterator[Finding]:
@@ -42,8 +43,8 @@ def named_by_site(registry: Registry, site: Site) -> Iterator[Finding]:
                 yield problem(option, f"no plugin provides '{name}'", f"install its plugin, or use one of: {known}")
 
 
-def health(registry: Registry, site: Site) -> Iterator[Finding]:
-    """Each object's own word on this host.
+def health(registry: Registry, site: Site, found: Mapping[str, Prospect]) -> Iterator[Finding]:
+    """Each object's own word on this host; one that cannot work and that no machinetype needs is no problem.
 
     Objects are started with a directory that is thrown away, so that a factory that runs here is not disturbed.
     """
@@ -56,7 +57,16 @@ def health(registry: Registry, site: Site) -> Iterator[Finding]:
     ):
         for name, one in sorted(objects.items()):
             if isinstance(one, Named):
-                yield _health(f"{kind} {name}", one, site, registry.owner(kind, name))
+                what = f"{kind} {name}"
+                said = _health(what, one, site, registry.owner(kind, name))
+                spare = kind in _MADE_WITH and not any(what in one.made_with for one in found.values())
+                yield _not_needed(said) if spare else said
+
+
+def _not_needed(said: Finding) -> Finding:
+    if said.verdict is not Verdict.PROBLEM:
+        return said
+    return warning(said.what, f"{said.found} (no machinetype needs it)", said.mend)
 
 
 def _health(what: str, one: Named, site: Site, plugin: str) -> Finding:
@@ -97,18 +107,15 @@ def _home(directory: Path, site: Site, plugin: str) -> Home:
     )
 
 
-def machinetypes(registry: Registry, site: Site) -> Iterator[Finding]:
+def machinetypes(site: Site, found: Mapping[str, Prospect]) -> Iterator[Finding]:
     """Whether each machinetype can be made on this host."""
     for name, reason in sorted(site.disabled.items()):
         yield problem(f"machinetype {name}", reason, "see 'vac config check'")
-    for name, machinetype in sorted(site.machinetypes.items()):
-        if name in site.disabled:
-            continue
-        found = prospect(machinetype, registry)
+    for name, one in sorted(found.items()):
         what = f"machinetype {name}"
-        if found.faults:
-            yield problem(what, "; ".join(found.faults), "mend its options; until then it is disabled alone")
-        elif found.missing:
-            yield warning(what, "; ".join(found.missing), "put it there, or mend the option: until then none is made")
+        if one.faults:
+            yield problem(what, "; ".join(one.faults), "mend its options; until then it is disabled alone")
+        elif one.missing:
+            yield warning(what, "; ".join(one.missing), "put it there, or mend the option: until then none is made")
         else:
-            yield ok(what, f"made by {found.made_with}")
+            yield ok(what, f"made with {' and '.join(one.made_with)}")

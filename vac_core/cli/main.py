@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from vac_core.cli.run import run, run_options
 from vac_core.interfaces import PluginError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_SITE_OPTIONS: Final = ("config", "state_dir", "no_plugin")
+"""Eager, as ``--help`` is: which commands there are to be told of depends on the plugins that are blocked."""
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -27,6 +30,7 @@ def _site_options(function: _F) -> _F:
                 "--config",
                 "-c",
                 multiple=True,
+                is_eager=True,
                 envvar="VAC_CONFIG",
                 type=click.Path(exists=True, path_type=Path),
                 help="Site file, or directory of .conf files; may be given again. "
@@ -34,12 +38,13 @@ def _site_options(function: _F) -> _F:
             ),
             click.option(
                 "--state-dir",
+                is_eager=True,
                 envvar="VAC_STATE_DIR",
                 default=DEFAULT_STATE_DIR,
                 type=click.Path(file_okay=False, path_type=Path),
                 help=f"The factory's own directory. [env: VAC_STATE_DIR; default: {DEFAULT_STATE_DIR}]",
             ),
-            click.option("--no-plugin", multiple=True, metavar="NAME", help="Do not load this plugin."),
+            click.option("--no-plugin", multiple=True, is_eager=True, metavar="NAME", help="Do not load this plugin."),
         )
     ):
         function = option(function)
@@ -49,9 +54,19 @@ def _site_options(function: _F) -> _F:
 def _invocation(ctx: click.Context) -> Invocation:
     """The invocation of a context, made from its options when it is first wanted."""
     if not isinstance(ctx.obj, Invocation):
-        given = {name: ctx.params[name] for name in ("config", "state_dir", "no_plugin") if name in ctx.params}
-        ctx.obj = Invocation(**given)
+        given = {name: ctx.params[name] for name in _SITE_OPTIONS if name in ctx.params}
+        ctx.obj = Invocation(**_from_environment(ctx), **given)
     return ctx.obj
+
+
+def _from_environment(ctx: click.Context) -> dict[str, Any]:
+    """The site options that ``--help`` came before; what is wrong in the environment is no reason to give no help."""
+    found: dict[str, Any] = {}
+    for option in ctx.command.params:
+        if option.name in _SITE_OPTIONS and option.name not in ctx.params:
+            with contextlib.suppress(click.UsageError):
+                found[option.name] = option.process_value(ctx, option.value_from_envvar(ctx))
+    return {name: value for name, value in found.items() if value}
 
 
 class InstalledCommands(click.Group):

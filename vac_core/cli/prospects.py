@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from vac_core.cli.findings import within
-from vac_core.config.schema import MachineType
+from vac_core.config.schema import MachineType, Site
 from vac_core.factory.binding import Binding, UnboundError, bind
 from vac_core.plugins import Registry
 from vac_core.powers import LooksAhead
@@ -21,12 +21,17 @@ _DEADLINE_SECONDS: Final = 30.0
 class Prospect:
     """What would come of an attempt to make one."""
 
-    made_with: str = ""
-    """Its hypervisor and contextualiser."""
+    made_with: tuple[str, ...] = ()
+    """Its hypervisor and contextualiser, as ``hypervisor process``; none where they are not known."""
     faults: tuple[str, ...] = ()
     """Why none can be made, whatever comes."""
     missing: tuple[str, ...] = ()
     """What is not there yet."""
+
+
+def prospects(site: Site, registry: Registry) -> dict[str, Prospect]:
+    """Those of all machinetypes that the site files do not disable, by name."""
+    return {name: prospect(one, registry) for name, one in site.machinetypes.items() if name not in site.disabled}
 
 
 def prospect(machinetype: MachineType, registry: Registry) -> Prospect:
@@ -43,7 +48,7 @@ def prospect(machinetype: MachineType, registry: Registry) -> Prospect:
 
 def _asked(machinetype: MachineType, registry: Registry) -> Prospect:
     bound = bind(machinetype, registry.hypervisors, registry.contextualisers, {})
-    made_with = f"{bound.hypervisor.name} with {bound.contextualiser.name}"
+    made_with = (f"hypervisor {bound.hypervisor.name}", f"contextualiser {bound.contextualiser.name}")
     return Prospect(made_with=made_with, missing=tuple(_missing(machinetype, bound)))
 
 

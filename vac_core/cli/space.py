@@ -11,7 +11,7 @@ import click
 
 from vac_core.cli import space_rows
 from vac_core.cli.asking import ask, silent_note
-from vac_core.cli.display import clean, say, show_json, show_table
+from vac_core.cli.display import at_work, clean, say, show_json, show_table
 from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
 from vac_core.config.schema import Site
 from vac_core.vacquery.messages import FactoryStatus, MachineStatus
@@ -52,7 +52,7 @@ def machines(
     life and recently; * marks machines past their fizzle_seconds.
     FACTORIES limits it to some; '.' is this one. Exits with 1 if one did not answer.
     """
-    replies = ask(invocation, "machines", factories, space=space, timeout=timeout)
+    replies = _asked(invocation, "machines", factories, space=space, timeout=timeout)
     found = machines_of(replies)
     now = time.time()
     if as_json:
@@ -79,7 +79,7 @@ def machinetype(
     It lists the slots whose latest machine is of it, and sums up what runs. Exits with 1 if a factory did not answer,
     or if neither they nor the site files know of such a machinetype.
     """
-    replies = ask(invocation, "machines", space=space, timeout=timeout)
+    replies = _asked(invocation, "machines", space=space, timeout=timeout)
     everything = machines_of(replies)
     found = [one for one in everything if one.machinetype == name]
     known = {one.machinetype for one in everything if one.machinetype} | _names(invocation.site)
@@ -112,13 +112,20 @@ def factories(
     Each with running and all processors and slots, load, free disks, memory and version.
     FACTORIES limits it to some; '.' is this one. Exits with 1 if one did not answer.
     """
-    replies = ask(invocation, "factory", factories, space=space, timeout=timeout)
+    replies = _asked(invocation, "factory", factories, space=space, timeout=timeout)
     if as_json:
         show_json(replies_json(replies))
     else:
         rows = space_rows.factory_rows(factories_of(replies), time.time())
         show_table(space_rows.FACTORIES, rows, right=space_rows.FACTORIES[1:8])
     _end(ctx, replies)
+
+
+def _asked(
+    invocation: Invocation, kind: str, names: Sequence[str] = (), *, space: str | None, timeout: float | None
+) -> Replies:
+    with at_work("asking the factories of the space"):
+        return ask(invocation, kind, names, space=space, timeout=timeout)
 
 
 def machines_of(replies: Replies) -> list[MachineStatus]:

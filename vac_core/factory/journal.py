@@ -76,10 +76,10 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.rollback()
+                self._db.rollback()  # a commit that fails may leave its transaction open, and so bar the next one
                 raise
-            self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""

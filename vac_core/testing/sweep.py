@@ -8,19 +8,23 @@ import attrs
 
 from vac_core.builtin.process import ProcessHypervisor
 from vac_core.factory.state_dir import StateDir
+from vac_core.interfaces import Hypervisor
 from vac_core.testing.makers import home
 
 
-def sweep(state_dir: Path) -> None:
-    """Destroy every ``process`` machine below a state directory whose daemon does not run any more."""
+def sweep(state_dir: Path, hypervisor: Hypervisor | None = None) -> None:
+    """Destroy every machine of a hypervisor, which is ``process`` where none is given, whose daemon is gone.
+
+    ``state_dir`` is the factory's. A hypervisor that needs options of its plugin's section cannot be swept with.
+    """
+    swept = hypervisor or ProcessHypervisor()
     state = StateDir(state_dir)
-    own = state.plugin("hypervisor", ProcessHypervisor.name)
+    own = state.plugin("hypervisor", swept.name)
     if not own.is_dir():
         return
-    hypervisor = ProcessHypervisor()
-    hypervisor.start(attrs.evolve(home(state_dir), state_dir=own, machines_dir=state.machines))
+    swept.start(attrs.evolve(home(state_dir), state_dir=own, machines_dir=state.machines))
     try:
-        for observed in hypervisor.list_machines():
-            hypervisor.destroy(observed.machine_id)
+        for observed in swept.list_machines():
+            swept.destroy(observed.machine_id)
     finally:
-        hypervisor.stop()
+        swept.stop()

@@ -19,7 +19,7 @@ from vac_libvirt.event_loop import ensure_running
 from vac_libvirt.options import LibvirtMachine, LibvirtPlugin
 
 from vac_core.config.schema import MachineType
-from vac_core.interfaces import CreateRequest, Home
+from vac_core.interfaces import CreateRequest, Home, PluginError
 from vac_core.testing.contracts.host import Host
 from vac_core.testing.contracts.hypervisor import HypervisorContract
 from vac_core.testing.makers import create_request, machine, machinetype
@@ -78,3 +78,10 @@ class TestLibvirtsTestDriver(HypervisorContract):
     @pytest.fixture(autouse=True)
     def _slots(self) -> None:
         self.slots = count()
+
+    def test_a_machine_is_held_down_and_let_go(self, host: Host) -> None:
+        """This driver has no quotas of processors' time: that must be an error a policy can be told of."""
+        machine_id = self.made(host, self.user_data_stays)
+        with pytest.raises(PluginError, match="cannot be capped"):
+            host.hypervisor.cap(machine_id, 0.5)
+        assert host.runs(machine_id)

@@ -19,7 +19,7 @@ def clear(works: Works, record: Record) -> None:
         works.parts.disks.clear(record.machine_id, directory)
         works.parts.network.clear(record.machine_id)
         _remove(directory)
-        _remove(record.directory)
+        record.remove()
     except OSError as problem:
         raise PluginError(
             f"machine {record.machine_id} cannot be cleared away: {problem.filename}: {problem.strerror}: "

@@ -11,7 +11,7 @@ import libvirt
 from vac_core.interfaces import PluginError
 from vac_libvirt.connection import Connection
 from vac_libvirt.domain import domain_xml
-from vac_libvirt.errors import RefusedError, is_gone
+from vac_libvirt.errors import is_gone
 from vac_libvirt.guest import Guest
 from vac_libvirt.mark import Mark, mark_of
 
@@ -82,12 +82,7 @@ class Domains:
         parameters = {"vcpu_period": _PERIOD_MICROSECONDS, "vcpu_quota": quota}
 
         def act(domain: Any) -> None:
-            try:
-                domain.setSchedulerParametersFlags(parameters, libvirt.VIR_DOMAIN_AFFECT_LIVE)
-            except LookupError as error:
-                raise RefusedError(
-                    f"machine {machine_id} cannot be capped: this libvirt driver has no quotas"
-                ) from error
+            domain.setSchedulerParametersFlags(parameters, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
         self._do(machine_id, act, "cannot be capped")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from vac_core.config.schema import MachineType
@@ -18,6 +19,7 @@ from vac_libvirt.domains import Domains
 from vac_libvirt.mark import Mark
 from vac_libvirt.options import MODELS, plugin_options
 from vac_libvirt.record import Records
+from vac_libvirt.trial import try_type
 from vac_libvirt.watching import Watching
 from vac_libvirt.works import Works
 
@@ -44,6 +46,7 @@ class LibvirtHypervisor(Hypervisor):
         records = Records(home.state_dir / "machines")
         try:
             records.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            records.tidy()
         except OSError as problem:
             raise PluginError(
                 f"{problem.filename}: {problem.strerror}: make it a directory the factory may write"
@@ -62,20 +65,29 @@ class LibvirtHypervisor(Hypervisor):
             domains=Domains(connection, owner),
             records=records,
             parts=assemble(home, connection, self._watching.news),
-            accelerator=Accelerator(),
+            accelerator=Accelerator(home.state_dir / "kvm", lambda: plugin_options(home.options()).virt_type),
         )
         self._creation = Creation(self._works)
         connection.start(_PATIENCE_SECONDS)
 
     def _opened(self) -> None:
+        works = self._started
+        self._settle_acceleration()
+        works.parts.network.ensure()
         if self._watching is not None:
-            self._started.parts.network.ensure()
             self._watching.all_may_have_changed()
 
     def _upkeep(self) -> None:
         works = self._started
+        self._settle_acceleration()
         works.parts.network.ensure()
         works.parts.disks.upkeep()
+
+    def _settle_acceleration(self) -> None:
+        works = self._started
+        directory = Path(works.options.disk_directory)
+        with works.connection.use("KVM cannot be tried") as libvirtd:
+            works.accelerator.settle(libvirtd, lambda now: try_type(now, "kvm", works.owner, directory))
 
     @property
     def _started(self) -> Works:
@@ -92,8 +104,8 @@ class LibvirtHypervisor(Hypervisor):
         """Whether libvirt answers, and how machines run."""
         trouble = self._started.connection.trouble
         if trouble:
-            return Health(HealthState.UNUSABLE, trouble, "start libvirtd")
-        return Health(found="libvirt answers")
+            return Health(HealthState.UNUSABLE, trouble, "see that libvirtd runs and that this user may use it")
+        return self._started.accelerator.health()
 
     def check(self, machinetype: MachineType) -> Sequence[str]:
         """What is wrong with a machinetype for libvirt."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,7 +72,7 @@ class Record:
         return (self.directory / _STARTED).exists()
 
     def note_end(self, end: End) -> None:
-        """Note how its domain ended."""
+        """Note how its domain ended; raises FileNotFoundError where the record was removed meanwhile."""
         self._put(_END, attrs.asdict(end))
 
     def end(self) -> End | None:
@@ -80,6 +81,16 @@ class Record:
             return End(**self._get(_END))
         except (OSError, ValueError, TypeError):
             return None
+
+    def remove(self) -> None:
+        """Take it away, at one stroke: an end that is noted at the same time brings nothing of it back."""
+        gone = self.directory.with_name(f"{self.machine_id}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        try:
+            self.directory.rename(gone)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(gone, ignore_errors=True)
 
     def _put(self, name: str, value: dict[str, Any]) -> None:
         new = self.directory / f"{name}.new"
@@ -102,6 +113,11 @@ class Records:
     def of(self, machine_id: str) -> Record | None:
         """A machine's record, which need not exist yet; None for an id that is no UUID, which no domain can have."""
         return Record(self.directory / machine_id) if _ID.fullmatch(machine_id) else None
+
+    def tidy(self) -> None:
+        """Remove what a removal that was cut off has left."""
+        for left in self.directory.glob("*.gone"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def all(self) -> list[Record]:
         """Those that exist."""

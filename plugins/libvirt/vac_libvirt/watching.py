@@ -65,6 +65,8 @@ class Watching:
                 record.note_end(
                     End(note=end_note(detail), cpu_seconds=None if figures is None else figures.cpu_seconds)
                 )
+            except FileNotFoundError:
+                return  # it was cleared away meanwhile
             except OSError:
                 logger.exception("machine %s: how it ended cannot be written down", uuid)
         self._told(uuid)

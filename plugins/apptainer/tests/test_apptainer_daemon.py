@@ -1,0 +1,149 @@
+"""Containers through the real daemon: a whole life, the daemon's deaths, and why one is not made."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+from image_server import ImageServer, wait_until
+from real_apptainer import Installation
+from system import daemon_kit
+from system.daemon_kit import DEADLINE, Daemon, processes_of, shell
+from vac_apptainer import ApptainerHypervisor
+from vac_apptainer.options import ApptainerPlugin
+
+from vac_core.testing.sweep import sweep
+
+pytestmark = pytest.mark.system
+
+DYING = str(Path(daemon_kit.__file__).with_name("dying_daemon.py"))
+
+
+@attrs.define
+class Site:
+    """A factory that makes containers, its files and its daemon."""
+
+    daemon: Daemon
+    image: Path
+    program: str
+    user: str | None
+
+    def write(self, *machinetypes: str) -> None:
+        """Write its site file."""
+        plugin = f"[plugin apptainer]\nprogram = {self.program}\n"
+        settings = "" if self.user is None else f"singularity_user = {self.user}\n"
+        self.daemon.write_site("".join(machinetypes) + plugin, settings)
+
+    def machinetype(self, name: str, *lines: str, **options: object) -> str:
+        """A section for containers that run these lines of shell."""
+        given = {"machine_model": "singularity", "root_image": self.image, **options}
+        return self.daemon.machinetype(name, shell(*lines), **given)
+
+    def output(self, machine_id: str, name: str) -> Path:
+        """A file of a machine's outputs."""
+        return self.daemon.state.machines / machine_id / "joboutputs" / name
+
+
+@pytest.fixture
+def site(tmp_path: Path, real: Installation, plugin: ApptainerPlugin, singularity_user: str | None) -> Iterator[Site]:
+    one = Site(Daemon(tmp_path / "f"), real.directory_image, str(plugin.program), singularity_user)
+    yield one
+    if one.daemon.process is not None:
+        one.daemon.signal(signal.SIGKILL)
+    sweep(one.daemon.state.path, ApptainerHypervisor())
+
+
+def test_a_container_reads_its_features_works_and_leaves_its_message(site: Site) -> None:
+    job = "id=$(cat $JOBFEATURES/job_id) cpus=$(cat $JOBFEATURES/allocated_cpu)"
+    host = "total=$(cat $MACHINEFEATURES/total_cpu)"
+    tell = 'echo "200 did it on $cpus of $total" > $JOBOUTPUTS/shutdown_message'
+    site.write(site.machinetype("lhcb", job, host, f'[ "$id" = "$VAC_MACHINE_ID" ] && {tell}'))
+    site.daemon.start()
+    cleared = site.daemon.wait_for(event_what="cleared")
+    assert cleared["machine_outcome"] == "200 did it on 1 of 2"
+    directory = site.daemon.state.machines / cleared["machine_id"]
+    assert sorted(one.name for one in directory.iterdir()) == ["jobfeatures", "joboutputs", "machinefeatures"]
+    assert site.daemon.signal(signal.SIGTERM) == 0
+
+
+def test_containers_outlive_a_killed_daemon_and_are_adopted(site: Site) -> None:
+    until_told = "until [ -e $JOBOUTPUTS/go ]; do sleep 0.2; done"
+    site.write(
+        site.machinetype(
+            "lhcb", "touch $JOBOUTPUTS/up", until_told, "echo '200 after all' > $JOBOUTPUTS/shutdown_message"
+        )
+    )
+    site.daemon.start()
+    machine_id = site.daemon.wait_for(event_what="created")["machine_id"]
+    wait_until(site.output(machine_id, "up").exists)
+    site.daemon.signal(signal.SIGKILL)
+    assert processes_of(machine_id)
+    site.daemon.start()
+    assert machine_id in {machine["id"] for machine in site.daemon.control.get("/machines")["machines"]}
+    site.output(machine_id, "go").touch()
+    gone = site.daemon.wait_for(event_what="gone", machine_id=machine_id)
+    assert gone["machine_outcome"] == "200 after all"
+
+
+def test_a_container_that_does_not_heed_is_ended_after_its_grace(site: Site) -> None:
+    site.write(
+        site.machinetype("lhcb", "trap '' TERM", "touch $JOBOUTPUTS/up", "while :; do sleep 1; done", grace_seconds=1)
+    )
+    site.daemon.start()
+    machine_id = site.daemon.wait_for(event_what="created")["machine_id"]
+    wait_until(site.output(machine_id, "up").exists)
+    site.daemon.control.post("/drain", {"reason": "enough", "until": time.time()})
+    site.daemon.wait_for(event_what="cleared", machine_id=machine_id)
+    assert processes_of(machine_id) == []
+
+
+@pytest.mark.parametrize("writes", [3, 4, 5, 6, 7, 9, 11])
+def test_death_after_a_write_leaves_no_orphan_and_loses_no_record(site: Site, writes: int) -> None:
+    quick = site.machinetype("quick", "echo '200 done' > $JOBOUTPUTS/shutdown_message")
+    site.write(quick, site.machinetype("slow", "exec sleep 600"))
+    dying = attrs.evolve(site.daemon, program=(sys.executable, DYING, str(writes)))
+    assert dying.launch().wait(DEADLINE) == -signal.SIGKILL
+    site.daemon.start()
+    site.daemon.wait_for(event_what="planned")
+    site.daemon.control.post("/drain", {"reason": "see what is left", "until": time.time()})
+    happened: dict[str, Counter[str]] = {}
+    while not happened or any(counts["cleared"] == 0 for counts in happened.values()):
+        site.daemon.wait_for(event_what="cleared")
+        happened = {}
+        for event in site.daemon.events():
+            if event["machine"]:
+                happened.setdefault(event["machine"]["id"], Counter())[event["what"]] += 1
+    for machine_id, counts in happened.items():
+        assert (counts["planned"], counts["cleared"]) == (1, 1)
+        assert counts["gone"] + counts["creation_failed"] == 1
+        assert processes_of(machine_id) == []
+
+
+def test_a_machinetype_waits_for_its_image_with_the_reason_and_starts_when_it_has_come(
+    site: Site, real: Installation
+) -> None:
+    server = ImageServer()
+    try:
+        url = server.serve("/system.sif", real.sif_image.read_bytes(), hold_after=100)
+        script = "echo '200 fetched' > $JOBOUTPUTS/shutdown_message"
+        site.write(site.machinetype("lhcb", script, root_image=url))
+        site.daemon.start()
+        assert server.holding.wait(DEADLINE)
+        wait_until(lambda: "is being fetched" in site.daemon.cli("why", "lhcb").stdout)
+        server.go_on.set()
+        assert site.daemon.wait_for(event_what="cleared")["machine_outcome"] == "200 fetched"
+    finally:
+        server.close()
+
+
+def test_a_machinetype_whose_options_are_wrong_is_refused_with_the_reason(site: Site) -> None:
+    site.write(site.machinetype("lhcb", "exit 0", root_image="docker://alpine"))
+    checked = site.daemon.cli("config", "check")
+    assert checked.returncode == 1
+    assert "of a kind that is not run here" in checked.stdout + checked.stderr
