@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import count
+from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
@@ -62,11 +63,16 @@ class TestLibvirtsTestDriver(HypervisorContract):
     def hypervisor(self, driver: Any) -> LibvirtHypervisor:
         return WithoutGuests()
 
+    @pytest.fixture(autouse=True)
+    def _kernel(self, tmp_path: Path) -> None:
+        self.kernel = tmp_path / "vmlinuz"
+        self.kernel.write_bytes(b"no guest runs it")
+
     def machinetype(self, hypervisor: Any) -> MachineType:
         return machinetype(
             machine_model="kernel",
             hypervisor="libvirt",
-            plugin_options={"libvirt": LibvirtMachine(kernel="/boot/vmlinuz")},
+            plugin_options={"libvirt": LibvirtMachine(kernel=str(self.kernel))},
         )
 
     def request(self, host: Host, user_data: bytes, home: Home | None = None) -> CreateRequest:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import click
+
 from vac_core.hookspecs import hookimpl
 from vac_core.interfaces import Hypervisor, OptionSet
+from vac_libvirt.console import console
 from vac_libvirt.hypervisor import LibvirtHypervisor
 from vac_libvirt.options import OPTION_SET, LibvirtMachine, LibvirtPlugin
 
-__all__ = ["LibvirtHypervisor", "vac_hypervisors", "vac_options"]
+__all__ = ["LibvirtHypervisor", "vac_commands", "vac_hypervisors", "vac_options"]
 
 
 @hookimpl
@@ -25,3 +28,9 @@ def vac_options() -> Iterable[OptionSet]:
         OptionSet(name=OPTION_SET, section="machinetype", schema=LibvirtMachine),
         OptionSet(name=OPTION_SET, section="plugin", schema=LibvirtPlugin),
     ]
+
+
+@hookimpl
+def vac_commands() -> Iterable[click.Command]:
+    """Offer their consoles."""
+    return [console]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import attrs
 
+from vac_core.images import ImageCache
 from vac_core.interfaces import Home
 from vac_libvirt.connection import Connection
+from vac_libvirt.disks import LocalDisks
 from vac_libvirt.network import SlotNetwork
 from vac_libvirt.options import plugin_options
 from vac_libvirt.parts import Delivery, Disks, Network
-from vac_libvirt.plain import PlainDelivery, PlainDisks
+from vac_libvirt.plain import PlainDelivery
 
 
 @attrs.frozen
@@ -24,7 +27,8 @@ class Parts:
 
 
 def assemble(home: Home, connection: Connection, news: Callable[[], None]) -> Parts:
-    """The parts for a factory; ``news()`` is to be called when what they said in ``resources`` has changed."""
-    del news
+    """The parts for a factory; ``news()`` is called when what they said in ``resources`` has changed."""
+    cache = ImageCache.of(home, changed=news)
+    disks = LocalDisks(cache, connection, Path(plugin_options(home.options()).disk_directory), home.settings)
     network = SlotNetwork(connection.use, home, lambda: plugin_options(home.options()))
-    return Parts(PlainDisks(), network, PlainDelivery())
+    return Parts(disks, network, PlainDelivery())

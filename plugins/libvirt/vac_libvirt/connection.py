@@ -29,24 +29,16 @@ _WAIT: Final = tenacity.wait_exponential(multiplier=0.1, max=10.0)
 class Connection:
     """One connection, kept by a thread of its own. Calls never wait for it to be opened.
 
-    ``lifecycle(uuid, event, detail)`` is called from libvirt's event loop; ``opened()`` from the keeper's thread each
-    time the connection has been opened, and ``upkeep()`` once a minute while it is open.
+    ``lifecycle(uuid, event, detail)`` is called from libvirt's event loop.
     """
 
-    def __init__(
-        self,
-        uri: str,
-        *,
-        lifecycle: Callable[[str, int, int], None],
-        opened: Callable[[], None],
-        upkeep: Callable[[], None],
-    ) -> None:
+    def __init__(self, uri: str, *, lifecycle: Callable[[str, int, int], None]) -> None:
         self.uri = uri
         self.trouble = "it has not been opened yet"
         """Why it is not open; empty while it is."""
         self._lifecycle = lifecycle
-        self._opened = opened
-        self._upkeep = upkeep
+        self._opened: Callable[[], None] = _nothing
+        self._upkeep: Callable[[], None] = _nothing
         self._now: Any = None
         self._callback = -1
         self._tried = threading.Event()
@@ -54,8 +46,19 @@ class Connection:
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="vac-libvirt-keeper", daemon=True)
 
-    def start(self, patience_seconds: float) -> None:
-        """Begin to keep it open; return when it is, or after the first failure, or when patience ends."""
+    def start(
+        self,
+        patience_seconds: float,
+        *,
+        opened: Callable[[], None] | None = None,
+        upkeep: Callable[[], None] | None = None,
+    ) -> None:
+        """Begin to keep it open; return when it is, or after the first failure, or when patience ends.
+
+        ``opened()`` is called from the keeper's thread each time the connection has been opened, and ``upkeep()`` once
+        a minute while it is open.
+        """
+        self._opened, self._upkeep = opened or _nothing, upkeep or _nothing
         ensure_running()
         self._keeper.start()
         self._tried.wait(patience_seconds)
@@ -163,3 +166,7 @@ class Connection:
             self._lifecycle(domain.UUIDString(), event, detail)
         except Exception:
             logger.exception("an event of libvirt could not be handled")
+
+
+def _nothing() -> None:
+    """What is done where nobody wants anything done."""

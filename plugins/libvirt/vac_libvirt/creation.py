@@ -63,7 +63,6 @@ class Creation:
         domain_type = works.accelerator.domain_type()
         made = self._note(request, record)
         directory = _own_directory(made)
-        works.parts.network.ensure()
         pieces = Pieces(
             directory=directory,
             lent=made.lent,

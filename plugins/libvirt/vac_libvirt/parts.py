@@ -114,9 +114,15 @@ class Disks(Protocol):
     def upkeep(self) -> None:
         """Called about once a minute: look after images, and clear what is old."""
 
+    def close(self) -> None:
+        """Break off what is under way in the background."""
+
 
 class Network(Protocol):
     """Gives machines their interfaces, and keeps the network of their own in order."""
+
+    trouble: str
+    """What is wrong with it though machines can be made; empty for nothing."""
 
     def check(self, machinetype: MachineType) -> Sequence[str]:
         """What is wrong with a machinetype's network, one message each; nothing is touched."""
@@ -125,7 +131,7 @@ class Network(Protocol):
         """Make or mend what is needed; raises `PluginError` where another owns its name or addresses."""
 
     def interfaces(self, request: CreateRequest) -> Sequence[Interface]:
-        """The machine's interfaces."""
+        """The machine's interfaces; their network is there when this returns. Raises `PluginError`."""
 
     def address_of(self, machine: Machine) -> str:
         """The address that a machine will have to itself; empty for none."""

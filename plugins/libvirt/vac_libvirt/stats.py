@@ -33,6 +33,13 @@ class Figures:
     received_octets: int | None = None
     sent_octets: int | None = None
 
+    def after(self, earlier: Figures | None) -> Figures:
+        """These, with what they lack taken from earlier ones."""
+        if earlier is None:
+            return self
+        lacking = [name for name, value in attrs.asdict(self).items() if value is None]
+        return attrs.evolve(self, **{name: getattr(earlier, name) for name in lacking})
+
     def __str__(self) -> str:
         parts = {
             "s of CPU": None if self.cpu_seconds is None else f"{self.cpu_seconds:.1f}",

@@ -80,7 +80,7 @@ class Watching:
             marks = self._marks.of_all(domain for domain, _ in found)
         ours = {uuid for uuid, mark in marks.items() if mark.machine_id and mark.same_owner(self._owner)}
         running = {domain.UUIDString(): figures for domain, figures in found}
-        mine = {uuid: figures for uuid, figures in running.items() if uuid in ours}
+        mine = {uuid: one.after(self._seen.get(uuid)) for uuid, one in running.items() if uuid in ours}
         listed = {record.machine_id for record in records} | mine.keys()
         self._seen = {uuid: figures for uuid, figures in {**self._seen, **mine}.items() if uuid in listed}
         return observe(records, mine, creating, self._seen)
