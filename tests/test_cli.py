@@ -147,6 +147,31 @@ def test_main_turns_a_plugin_s_error_into_a_line(
     assert "openssl rand" in said
 
 
+@pytest.mark.parametrize("words", [["history", "--machine", "\udcff"], ["why", "\udcff"], ["machines", "\udcff"]])
+def test_words_that_are_no_text_are_refused(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["vac", *words])
+    with pytest.raises(SystemExit) as end:
+        programs.main()
+    assert end.value.code == 2
+    said = f"vac: word {words.index(chr(0xDCFF)) + 1} of the command is not text in UTF-8: b'\\xff'\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["machines", "-t", "nan"],
+        ["top", "--interval", "nan"],
+        ["history", "--limit", "9" * 20],
+        ["top", "--interval", "-1"],
+    ],
+)
+def test_numbers_that_make_no_sense_are_usage_errors(words: list[str]) -> None:
+    assert CliRunner().invoke(cli, words).exit_code == 2
+
+
 def test_vacd_says_why_it_cannot_start(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

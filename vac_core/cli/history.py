@@ -11,6 +11,8 @@ from vac_core.cli.display import show_json, show_table
 from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
 from vac_core.cli.times import moment_option, shown_moment
 
+_MOST: Final = 10**9
+"""Far more than any journal holds, and few enough for SQLite."""
 _HEADINGS: Final = ("TIME", "WHAT", "MACHINE", "MACHINETYPE", "OUTCOME", "REASON")
 
 
@@ -29,7 +31,9 @@ _HEADINGS: Final = ("TIME", "WHAT", "MACHINE", "MACHINETYPE", "OUTCOME", "REASON
     callback=moment_option(past=True),
     help="Only from then on: 18:30, a date, 2h30m ago, Unix seconds.",
 )
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many, the latest.")
+@click.option(
+    "--limit", type=click.IntRange(1, _MOST), default=100, show_default=True, help="At most so many, the latest."
+)
 @click.option("--json", "-J", "as_json", is_flag=True, help="Print JSON.")
 @pass_invocation
 def history(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -129,6 +129,7 @@ def vacd() -> None:
 
 def _carry_out(command: click.Command, name: str) -> None:
     try:
+        _check_words(sys.argv[1:])
         command(prog_name=name)
     except PluginError as error:
         Trouble(str(error)).show()
@@ -136,3 +137,13 @@ def _carry_out(command: click.Command, name: str) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse words that are no text: they can be sent to no factory, found in no journal and shown on no terminal."""
+    for place, word in enumerate(words, start=1):
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            click.echo(f"vac: word {place} of the command is not text in UTF-8: {os.fsencode(word)!r}", err=True)
+            sys.exit(2)

@@ -13,6 +13,7 @@ from vac_core.cli import space_rows
 from vac_core.cli.asking import ask, silent_note
 from vac_core.cli.display import at_work, clean, say, show_json, show_table
 from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.times import Seconds
 from vac_core.config.schema import Site
 from vac_core.vacquery.messages import FactoryStatus, MachineStatus
 
@@ -26,7 +27,7 @@ def _asking_options(function: _F) -> _F:
     """The options of Vac 3's ``vac`` that these commands keep."""
     for option in (
         click.option("--json", "-J", "as_json", is_flag=True, help="Print what the factories sent as JSON."),
-        click.option("--timeout", "-t", type=click.FloatRange(0.01, 60.0), help="Wait at most so many seconds."),
+        click.option("--timeout", "-t", type=Seconds(0.01, 60.0), help="Wait at most so many seconds."),
         click.option("--space", "-s", metavar="NAME", help="Ask for this space instead of the site's own."),
     ):
         function = option(function)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -53,6 +54,17 @@ def _time_of_day(hour: int, minute: int, now: float, *, past: bool) -> float:
     if not past and then <= today:
         then += timedelta(days=1)
     return then.replace(tzinfo=None).astimezone().timestamp()
+
+
+class Seconds(click.FloatRange):
+    """An option's number of seconds within bounds; ``nan`` is neither above nor below any, and no number to wait."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the text."""
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return seconds
 
 
 def moment_option(*, past: bool = False) -> Callable[[click.Context, click.Parameter, str | None], float | None]:

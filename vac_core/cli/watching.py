@@ -18,6 +18,7 @@ from vac_core.cli.client import Control, NotRunning
 from vac_core.cli.display import clean, console, show_json
 from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
 from vac_core.cli.space import factories_of, machines_of
+from vac_core.cli.times import Seconds
 from vac_core.cli.told import told_frames, told_totals
 from vac_core.cli.top import Frame, render
 from vac_core.factory.state_dir import StateDir
@@ -28,7 +29,7 @@ _ASK_SECONDS: Final = 1.0
 @click.command(
     epilog=examples("vac top", "vac top --interval 5", "vac top --once", "vac top --also ./other-factory/state")
 )
-@click.option("--interval", type=click.FloatRange(0.1, 3600.0), default=2.0, show_default=True, help="Seconds a frame.")
+@click.option("--interval", type=Seconds(0.1, 3600.0), default=2.0, show_default=True, help="Seconds a frame.")
 @click.option("--once", is_flag=True, help="Draw once and end; so it is too where there is no terminal.")
 @click.option(
     "--also",
