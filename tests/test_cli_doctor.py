@@ -254,6 +254,16 @@ def test_plugins_that_failed_and_names_that_nobody_provides_are_told() -> None:
     ]
 
 
+def test_a_name_that_is_blocked_in_vain_is_told_with_those_there_are(vac: Vac) -> None:
+    found = json.loads(vac("--no-plugin", "dokcer", "doctor", "--json").output)
+    (told,) = [one for one in found if one["what"] == "plugin dokcer"]
+    assert told["verdict"] == "warning"
+    assert "policies, process" in told["mend"]
+    listed = vac("--no-plugin", "dokcer", "plugins")
+    assert listed.exit_code == 0
+    assert "vac: no plugin dokcer is installed, so none is blocked by that name" in listed.output
+
+
 def test_each_machinetype_is_checked_for_this_host() -> None:
     registry = Registry(hypervisors={"fake": FakeHypervisor()}, contextualisers={"fake": FakeContextualiser()})
     made = {

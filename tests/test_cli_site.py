@@ -77,6 +77,18 @@ def test_what_plugins_find_wrong_is_told_with_its_place(vac: Vac, site: Path) ->
     assert "machine_model 'vax'" in told[2]["what"]
 
 
+def test_names_in_settings_that_stand_for_nothing_are_warned_of(vac: Vac, site: Path) -> None:
+    named = "policies = backoff tides\npeer_finders = pigeons\nblock_plugins = dokcer\n"
+    site.write_text(GOOD.replace("[machinetype", f"{named}vacquery_key_file = /no/such/key\n[machinetype"))
+    result = vac("config", "check")
+    assert result.exit_code == 0
+    first, second, third, fourth, _ = result.output.splitlines()
+    assert first.startswith("warning: [settings] policies: no plugin provides 'tides': there are: backoff, ")
+    assert second == "warning: [settings] peer_finders: no plugin provides 'pigeons': there are: static"
+    assert third.startswith("warning: [settings] block_plugins: no plugin 'dokcer' is installed")
+    assert fourth.startswith("warning: [settings]: vacquery_key_file /no/such/key cannot be read")
+
+
 def test_show_tells_what_is_in_force(vac: Vac, site: Path) -> None:
     site.write_text(GOOD)
     result = vac("config", "show")

@@ -187,7 +187,7 @@ def test_a_journal_of_a_newer_vac_is_refused_untouched(tmp_path: Path) -> None:
 def test_a_file_that_is_no_journal_is_explained_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "journal.sqlite"
     path.write_bytes(content)
-    with pytest.raises(JournalError, match=r"journal\.sqlite: .*: check the disk"):
+    with pytest.raises(JournalError, match=r"journal\.sqlite: .*: check the disk, then put a copy back"):
         Journal(path)
     assert path.read_bytes() == content
 
@@ -208,7 +208,7 @@ def test_a_journal_that_is_damaged_while_it_is_open_gives_a_clear_error(tmp_path
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
     damaged = Journal(path)
-    with pytest.raises(JournalError, match="malformed: check the disk"):
+    with pytest.raises(JournalError, match="malformed: check the disk, then put a copy back"):
         damaged.unfinished()
     damaged.close()
 

@@ -60,6 +60,7 @@ def _findings(invocation: Invocation) -> Iterator[Finding]:
     yield from doctor_host.state_directory(invocation.state_dir)
     yield from doctor_host.socket_path(invocation.state.control_socket)
     yield from doctor_plugins.loading(invocation.registry)
+    yield from doctor_plugins.blocked(invocation.blocked_in_vain, invocation.registry)
     yield from _site_files(invocation)
     if invocation.loaded.site is not None:
         yield from _of_site(invocation)

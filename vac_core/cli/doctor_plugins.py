@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,13 @@ def loading(registry: Registry) -> Iterator[Finding]:
             )
         else:
             yield ok(what, f"{record.distribution} {record.version} {record.state}".strip())
+
+
+def blocked(in_vain: Iterable[str], registry: Registry) -> Iterator[Finding]:
+    """Blocked names that no plugin has."""
+    known = ", ".join(record.name for record in registry.records)
+    for name in in_vain:
+        yield warning(f"plugin {name}", "it is blocked, and not installed", f"mend its name if it is one of: {known}")
 
 
 def named_by_site(registry: Registry, site: Site) -> Iterator[Finding]:

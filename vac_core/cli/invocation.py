@@ -65,6 +65,11 @@ class Invocation:
         """The installed plugins."""
         return load_plugins(self.block)
 
+    @property
+    def blocked_in_vain(self) -> tuple[str, ...]:
+        """Names that are blocked though no installed plugin has them: misspelt, it may be."""
+        return tuple(sorted(self.block - {record.name for record in self.registry.records}))
+
     @cached_property
     def loaded(self) -> Loaded:
         """The site files as read, with the copies of vacuum pipes that the factory keeps, and all that is wrong."""

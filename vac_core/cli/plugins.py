@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from vac_core.cli.client import NotRunning
-from vac_core.cli.display import show_json, show_table
+from vac_core.cli.display import clean, show_json, show_table
 from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
 
 _HEADINGS: Final = ("NAME", "VERSION", "DISTRIBUTION", "STATE", "PROVIDES", "ERROR")
@@ -29,6 +29,8 @@ def plugins(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
         show_json(records)
     else:
         show_table(_HEADINGS, [[record[key.lower()] for key in _HEADINGS[:4]] + _last(record) for record in records])
+    for name in invocation.blocked_in_vain:
+        click.echo(f"vac: no plugin {clean(name)} is installed, so none is blocked by that name", err=True)
     ctx.exit(int(any(record["state"] == "failed" for record in records)))
 
 

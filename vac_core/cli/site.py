@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import click
@@ -9,6 +10,8 @@ import click
 from vac_core.cli.display import say, show_json
 from vac_core.cli.invocation import Invocation, examples, pass_invocation
 from vac_core.config.problems import Problem, Severity
+from vac_core.config.schema import Settings
+from vac_core.interfaces import PluginError
 
 _json_option = click.option("--json", "-J", "as_json", is_flag=True, help="Print JSON.")
 
@@ -39,17 +42,42 @@ def check(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
 
 
 def foreseen(invocation: Invocation) -> Iterator[Problem]:
-    """What the installed plugins find wrong with machinetypes that can be read, and what they miss."""
+    """What is wrong with what the files name: plugins, the space's key, and machinetypes as the plugins see them."""
     from vac_core.cli.prospects import prospect
     from vac_core.config.places import placed
 
     site = invocation.loaded.site
-    for machinetype in site.machinetypes.values() if site is not None else ():
+    if site is None:
+        return
+    yield from _unknown(invocation, site.settings)
+    for machinetype in site.machinetypes.values():
         found = prospect(machinetype, invocation.registry)
         for what in found.faults:
             yield placed(what, machinetype, invocation.sources, Severity.ERROR)
         for what in found.missing:
             yield placed(what, machinetype, invocation.sources, Severity.WARNING)
+
+
+def _unknown(invocation: Invocation, settings: Settings) -> Iterator[Problem]:
+    """Names in [settings] that stand for nothing here; each is a warning, for what they name may yet come."""
+    from vac_core.factory.endpoint.key import read_key
+
+    about = functools.partial(Problem, severity=Severity.WARNING, section="settings")
+    registry, blocked = invocation.registry, set(settings.block_plugins)
+    for option, names, offered in (
+        ("policies", settings.policies, registry.policies),
+        ("peer_finders", settings.peer_finders, registry.peer_finders),
+    ):
+        known = ", ".join(sorted(offered)) or "none"
+        for name in names:
+            if name not in offered:
+                yield about(option=option, what=f"no plugin provides '{name}'", mend=f"there are: {known}")
+    for name in blocked.intersection(invocation.blocked_in_vain):
+        yield about(option="block_plugins", what=f"no plugin '{name}' is installed", mend="mend its name, or remove it")
+    try:
+        read_key(settings.vacquery_key_file)
+    except PluginError as error:
+        yield about(what=str(error))
 
 
 def _counted(number: int, what: str) -> str:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -35,12 +35,24 @@ CREATE TABLE observers (name TEXT PRIMARY KEY, seq INTEGER NOT NULL);
 """
 
 
+_DAMAGES: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DAMAGED: Final = (
+    "check the disk, then put a copy of it back, or move it away: a new one is begun, and machines cleared"
+)
+
+
 class JournalError(Exception):
     """The journal cannot be opened, read or written; the message names the file and the mend."""
 
 
 class ImpossibleHappeningError(Exception):
     """The life-cycle table knows no such happening in the machine's state: a fault in Vac itself."""
+
+
+def _mend(error: sqlite3.Error) -> str:
+    if getattr(error, "sqlite_errorcode", None) in _DAMAGES:
+        return "check the disk, then put a copy back, or move it away, and machines that run are cleared away too"
+    return "check the disk and the file's permissions"
 
 
 class Journal:
@@ -68,7 +80,7 @@ class Journal:
         try:
             yield
         except sqlite3.Error as error:
-            raise JournalError(f"journal {self.path}: {error}: check the disk and the file's permissions") from error
+            raise JournalError(f"journal {self.path}: {error}: {_mend(error)}") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

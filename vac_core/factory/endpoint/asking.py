@@ -172,7 +172,7 @@ class _Asker(asyncio.DatagramProtocol):
         try:
             found = await self._book.of(peer, port)
         except OSError as error:
-            self.unknown[peer.name] = str(error)
+            self.unknown[peer.name] = error.strerror or str(error)
             return
         addresses = [one for one in found if one.family in self._transports]
         if not addresses:
