@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import email
 import json
 import stat
 
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vac_core.context.additions import joined, vendor_data
+from vac_core.context.delivery import DELIVERIES
 from vac_core.context.listings import canonical, listing, segments
 from vac_core.context.trees import metadata_tree
 from vac_core.factory.web.guests import write_tree
@@ -30,10 +33,15 @@ def context(**changes):
     return Context(**{**made, **changes})
 
 
+def texts(message):
+    """The text of all parts of a MIME message."""
+    return b"".join(part.get_payload(decode=True) or b"" for part in email.message_from_bytes(message).walk())
+
+
 def test_nocloud_has_its_three_files():
     tree = metadata_tree(context())
     assert tree["nocloud/user-data"] == b"#!/bin/sh\ntrue\n"
-    assert tree["nocloud/vendor-data"] == b""
+    assert tree["nocloud/vendor-data"] == vendor_data(context())
     assert json.loads(tree["nocloud/meta-data"]) == {
         "instance-id": "0f4d5a8e-0001-4000-8000-000000000001",
         "local-hostname": "wn01-00.example.org",
@@ -51,7 +59,7 @@ def test_openstack_has_the_names_that_cloud_init_asks_for():
     assert document["meta"] == META
     assert base64.b64decode(document["random_seed"]) == b"seed"
     assert tree["openstack/latest/user_data"] == b"#!/bin/sh\ntrue\n"
-    assert json.loads(tree["openstack/latest/vendor_data.json"]) == {}
+    assert json.loads(tree["openstack/latest/vendor_data.json"])["cloud-init"] == vendor_data(context()).decode()
 
 
 def test_vac_3_s_own_paths_are_kept():
@@ -85,15 +93,28 @@ def test_files_come_by_content_path_and_by_vendor_data():
     [first, second] = json.loads(tree["openstack/latest/meta_data.json"])["files"]
     assert (first["path"], second["path"]) == ("/etc/x", "/etc/y")
     assert tree["openstack" + first["content_path"]] == b"\x00\xff"
-    head, _, config = tree["nocloud/vendor-data"].decode().partition("\n")
-    assert head == "#cloud-config"
-    assert json.loads(config)["write_files"][0] == {
-        "path": "/etc/x",
-        "permissions": "0600",
-        "encoding": "b64",
-        "content": base64.b64encode(b"\x00\xff").decode(),
-    }
     assert json.loads(tree["openstack/latest/vendor_data.json"])["cloud-init"] == tree["nocloud/vendor-data"].decode()
+    assert b"/etc/x" in texts(tree["nocloud/vendor-data"])
+
+
+def test_with_nothing_to_add_vendor_data_is_empty():
+    tree = metadata_tree(context(public_keys=()))
+    assert tree["nocloud/vendor-data"] == b""
+    assert json.loads(tree["openstack/latest/vendor_data.json"]) == {}
+
+
+def test_ec2_s_user_data_has_the_additions_as_its_vendor_data_has_no_place():
+    one = context(environment={"JOBFEATURES": "http://h/j"})
+    tree = metadata_tree(one, delivery=DELIVERIES["ec2"])
+    assert tree["latest/user-data"] == joined(one)
+    assert tree["openstack/latest/user_data"] == tree["ec2/latest/user-data"] == one.user_data
+
+
+@pytest.mark.parametrize("name", sorted(set(DELIVERIES) - {"ec2"}))
+def test_no_other_delivery_touches_the_user_data(name):
+    one = context(environment={"JOBFEATURES": "http://h/j"})
+    tree = metadata_tree(one, delivery=DELIVERIES[name])
+    assert {body for path, body in tree.items() if path.endswith(("user-data", "user_data"))} == {one.user_data}
 
 
 def test_without_keys_there_is_no_directory_of_keys():

@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from vac_core.context.additions import joined, vendor_data
+from vac_core.context.delivery import Delivery
 from vac_core.interfaces import Context
 
 ZONE: Final = "vac"
@@ -22,18 +24,26 @@ _LEAF: Final = re.compile(r"(?!(?:placement|public-keys)\Z)[A-Za-z0-9_][A-Za-z0-
 """A further key of the metadata that can be a file of EC2's ``meta-data/``, and is no directory there."""
 
 
-def metadata_tree(context: Context, *, random_seed: bytes = b"") -> Mapping[str, bytes]:
+def metadata_tree(
+    context: Context, *, random_seed: bytes = b"", delivery: Delivery | None = None
+) -> Mapping[str, bytes]:
     """Every file of a machine's metadata, by its path without a leading slash.
 
-    ``random_seed`` is what a guest may stir into its random numbers; with none the key is left out. Context files
-    reach Ec2 readers only if the user data brings them: that source has no place for them.
+    ``random_seed`` is what a guest may stir into its random numbers; with none the key is left out. Where the delivery
+    has no place for what the site adds, that is joined to the user data of EC2's service. Raises `UserDataError` where
+    it cannot be.
     """
+    served = joined(context) if delivery is not None and _joins(delivery) else context.user_data
     return {
         **_under("nocloud", nocloud(context)),
         **_under("openstack", openstack(context, random_seed=random_seed)),
         **_under("ec2/latest", _ec2_documents(context)),
-        **_under("latest", ec2(context)),
+        **_under("latest", {**ec2(context), "user-data": served}),
     }
+
+
+def _joins(delivery: Delivery) -> bool:
+    return delivery.cloud_init_only and not delivery.has_vendor_data
 
 
 def nocloud(context: Context) -> Mapping[str, bytes]:
@@ -47,7 +57,7 @@ def nocloud(context: Context) -> Mapping[str, bytes]:
     return {
         "meta-data": _json(metadata),  # JSON is YAML too
         "user-data": context.user_data,
-        "vendor-data": _vendor_config(context).encode(),
+        "vendor-data": vendor_data(context),
     }
 
 
@@ -56,7 +66,7 @@ def openstack(context: Context, *, random_seed: bytes = b"") -> Mapping[str, byt
     metadata = _openstack_metadata(context)
     if random_seed:
         metadata["random_seed"] = base64.b64encode(random_seed).decode("ascii")
-    vendor = _vendor_config(context)
+    vendor = vendor_data(context).decode("ascii")
     tree = {
         "latest/meta_data.json": _json(metadata),
         "latest/user_data": context.user_data,
@@ -110,20 +120,6 @@ def _openstack_metadata(context: Context) -> dict[str, Any]:
     }
     files = [{"content_path": f"/{_content_path(n)}", "path": file.path} for n, file in enumerate(context.files)]
     return metadata | ({"files": files} if files else {})
-
-
-def _vendor_config(context: Context) -> str:
-    """A ``#cloud-config`` that writes the context's files, for sources that have no other way to bring them."""
-    files = [
-        {
-            "path": file.path,
-            "permissions": f"{file.mode:04o}",
-            "encoding": "b64",
-            "content": base64.b64encode(file.content).decode("ascii"),
-        }
-        for file in context.files
-    ]
-    return f"#cloud-config\n{json.dumps({'write_files': files})}\n" if files else ""
 
 
 def _content_path(place: int) -> str:
