@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from vac_core.config.schema import MachineType, Site
+from vac_core.context.delivery import DELIVERIES
 from vac_core.factory.binding import UnboundError, bind
 from vac_core.factory.calls import ThreadCalls
 from vac_core.factory.crew import Crew
@@ -31,6 +32,17 @@ class Picky(FakeHypervisor):
             raise self.found
         found: Sequence[str] = self.found
         return found
+
+
+class Choosing(FakeHypervisor):
+    """Has several ways of delivery, and names one as a test says."""
+
+    def __init__(self, named: str) -> None:
+        super().__init__()
+        self.named = named
+
+    def delivery_of(self, machinetype: MachineType) -> str:
+        return self.named
 
 
 FAKE = FakeHypervisor()
@@ -216,3 +228,14 @@ def test_nothing_can_be_made_while_a_policy_that_the_site_wants_is_not_there() -
     trades = traded(book, now, NOW)
     assert not trades.bindings
     assert trades.disabled == {"lhcb": "policy office-hours: no calendar", "atlas": "broken"}
+
+
+def test_a_hypervisor_with_several_ways_of_delivery_says_which() -> None:
+    found = bind(machinetype("lhcb"), {"fake": Choosing("ec2")}, {"user_data": USER_DATA}, {})
+    assert found.delivery is DELIVERIES["ec2"]
+    assert bind(machinetype("lhcb"), {"fake": FAKE}, {"user_data": USER_DATA}, {}).delivery is None
+
+
+def test_a_way_of_delivery_that_nobody_knows_is_the_hypervisor_s_fault() -> None:
+    said = refusal(machinetype("lhcb"), Choosing("by hand"))
+    assert said == "hypervisor fake does not say how contexts are delivered: KeyError: 'by hand'"

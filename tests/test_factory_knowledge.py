@@ -11,18 +11,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vac_core.config.schema import Site
+from vac_core.context.delivery import DELIVERIES
 from vac_core.decide.values import Start
+from vac_core.factory.binding import Binding
 from vac_core.factory.draining import Draining
 from vac_core.factory.journal import Journal
 from vac_core.factory.knowledge import Knowledge
 from vac_core.factory.new_machine import new_machine, slot_name
 from vac_core.factory.roster import Roster
 from vac_core.model import Happening, Machine, MachineState, Outcome
-from vac_core.testing import NOW, VirtualClock, factory_report, machine, machinetype, settings
+from vac_core.testing import (
+    NOW,
+    FakeContextualiser,
+    FakeHypervisor,
+    VirtualClock,
+    factory_report,
+    machine,
+    machinetype,
+    settings,
+)
 from vac_core.testing.space import FakeFigures
 
 NAME = "wn01.example.org"
 START = Start(machinetype="lhcb", processors=4, shutdown_time=NOW + 3600, reason="its turn")
+
+BINDING = Binding(FakeHypervisor(), FakeContextualiser())
 
 
 @pytest.fixture
@@ -137,7 +150,7 @@ def test_no_two_slots_of_a_factory_have_one_name(factory: str, slots: set[int]) 
 def test_a_new_machine_is_what_was_decided_with_an_id_and_a_token_of_its_own() -> None:
     lhcb = machinetype("lhcb", accounting_fqan="/lhcb/Role=pilot")
     given_settings = settings(mb_per_processor=1000, hs06_per_processor=11.5)
-    made = [new_machine(START, lhcb, given_settings, hypervisor="fake", factory=NAME, slot=3, now=NOW) for _ in "ab"]
+    made = [new_machine(START, lhcb, given_settings, binding=BINDING, factory=NAME, slot=3, now=NOW) for _ in "ab"]
     first, second = made
     assert first.id != second.id
     assert first.token != second.token
@@ -149,5 +162,15 @@ def test_a_new_machine_is_what_was_decided_with_an_id_and_a_token_of_its_own() -
 
 
 def test_where_no_benchmark_is_known_a_processor_counts_for_one() -> None:
-    made = new_machine(START, machinetype("lhcb"), settings(), hypervisor="fake", factory=NAME, slot=0, now=NOW)
+    made = new_machine(START, machinetype("lhcb"), settings(), binding=BINDING, factory=NAME, slot=0, now=NOW)
     assert made.hs06 == 4.0
+
+
+def test_a_machine_that_is_to_look_like_one_of_ec2_has_such_an_id() -> None:
+    binding = attrs.evolve(BINDING, delivery=DELIVERIES["ec2"])
+    made = [
+        new_machine(START, machinetype("lhcb"), settings(), binding=binding, factory=NAME, slot=0, now=NOW)
+        for _ in "ab"
+    ]
+    assert [one.id[:3] for one in made] == ["ec2", "ec2"]
+    assert made[0].id != made[1].id

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from workshop import LHCB, SERVICE, Odd, Workshop, tell
 
+from vac_core.context.delivery import DELIVERIES
+from vac_core.factory.binding import Binding
 from vac_core.factory.maker import ADDRESS, CREATION_DEADLINE_SECONDS
-from vac_core.interfaces import MachineTypeError, PluginError, Urls
+from vac_core.interfaces import Context, ContextRequest, MachineTypeError, PluginError, Urls
 from vac_core.model import Machine, MachineState, Outcome
-from vac_core.testing import FakeHypervisor, Life, machinetype, settings
+from vac_core.testing import NOW, FakeContextualiser, FakeHypervisor, Life, machinetype, settings
 
 
 def mode(path: Path) -> int:
@@ -69,6 +72,43 @@ def test_a_machine_without_binds_finds_all_under_its_token_and_metadata_are_priv
         assert {mode(path) for path in files} == {0o600}
 
     tell(story, tmp_path, hypervisor=Odd)
+
+
+class WithEnvironment(FakeContextualiser):
+    """Tells machines where their outputs go."""
+
+    def context(self, request: ContextRequest) -> Context:
+        return attrs.evolve(super().context(request), environment={"JOBOUTPUTS": request.urls.joboutputs})
+
+
+def test_a_delivery_shapes_what_the_metadata_service_says(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        assert isinstance(shop.hypervisor, Odd)
+        shop.hypervisor.served = True
+        one = shop.plan()
+        binding = Binding(shop.hypervisor, WithEnvironment(user_data=b"#!/bin/sh\n"), DELIVERIES["ec2"])
+        await shop.maker.make(shop.order(one, binding=binding))
+        metadata = shop.directory(one) / "metadata"
+        assert (metadata / "openstack/latest/user_data").read_bytes() == b"#!/bin/sh\n"
+        assert (metadata / "latest/user-data").read_bytes().startswith(b"Content-Type: multipart/mixed")
+
+    tell(story, tmp_path, hypervisor=Odd)
+
+
+def test_user_data_that_a_machine_could_not_use_is_refused_and_tried_again(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        shop.contextualiser.user_data = b"#cloud-config\na: [\n"
+        one = shop.plan()
+        binding = Binding(shop.hypervisor, shop.contextualiser, DELIVERIES["nocloud"])
+        await shop.maker.make(shop.order(one, binding=binding))
+        assert shop.now(one).state is MachineState.ENDED
+        (hold,) = [shop.faults.holds(LHCB, NOW)]
+        assert hold is not None
+        assert hold.reason.startswith("user_data of machinetype lhcb cannot be used: its #cloud-config is not YAML")
+        assert hold.until is not None
+        assert shop.hypervisor.host.machines == {}
+
+    tell(story, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,8 @@ async def test_a_session_token_is_given_as_ec2_s_readers_insist(service):
         assert response.headers.items() >= lifetime.items()
 
 
-async def test_an_empty_vendor_data_is_there_all_the_same(service):
+async def test_an_empty_vendor_data_is_there_all_the_same(service, guests):
+    guests.add(context_of(3, public_keys=()), address=HERE)
     assert await got(service, "/nocloud/vendor-data") == (200, "")
 
 

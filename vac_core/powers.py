@@ -53,6 +53,18 @@ class ServesGuests(Protocol):
         """The IP address that a machine will have to itself, by which the service knows it; empty for none."""
 
 
+@runtime_checkable
+class DeliversContexts(Protocol):
+    """Machines get their contexts in one of several ways, which their machinetype chooses."""
+
+    def delivery_of(self, machinetype: MachineType) -> str:
+        """The name of one of `vac_core.context.delivery.DELIVERIES`; nothing is touched.
+
+        The factory then makes ids of machines and what the metadata service says fit for it, and refuses user data
+        that a machine could not use.
+        """
+
+
 @attrs.frozen(kw_only=True)
 class Demand:
     """What one machine takes of a resource, in the resource's unit."""

@@ -9,7 +9,13 @@ import sys
 from pathlib import Path
 
 from cloudinit import helpers, util
-from cloudinit.sources import DataSourceConfigDrive, DataSourceEc2, DataSourceNoCloud, DataSourceOpenStack
+from cloudinit.sources import (
+    DataSourceConfigDrive,
+    DataSourceEc2,
+    DataSourceNoCloud,
+    DataSourceOpenStack,
+    convert_vendordata,
+)
 from cloudinit.sources.helpers import ec2
 
 
@@ -29,6 +35,7 @@ def configdrive(paths, directory):
     source.version = results["version"]
     source.metadata = results["metadata"]
     source.userdata_raw = results["userdata"]
+    source.vendordata_raw = convert_vendordata(results["vendordata"])
     source.files = results["files"]
     source.get_data = lambda: True
     return source
@@ -70,6 +77,12 @@ def text(data):
     return util.decode_binary(data) if data else ""
 
 
+def parts(message):
+    """What cloud-init would hand to the handlers of each kind of part."""
+    return [[part.get_content_type(), text(util.fully_decoded_payload(part))] for part in message.walk()
+            if part.get_content_maintype() != "multipart"]  # fmt: skip
+
+
 def main(kind, place, work):
     source = SOURCES[kind](functools.partial(make_paths, Path(work)), place)
     found = source.get_data()
@@ -80,7 +93,8 @@ def main(kind, place, work):
         "hostname": getattr(hostname, "hostname", hostname),
         "keys": source.get_public_ssh_keys(),
         "user_data": text(source.userdata_raw),
-        "vendor_data": text(source.vendordata_raw),
+        "user_parts": parts(source.get_userdata()),
+        "vendor_parts": parts(source.get_vendordata()),
         "meta": source.metadata.get("meta", source.metadata),
         "files": {path: text(body) for path, body in getattr(source, "files", {}).items()},
         "ec2": getattr(source, "ec2_metadata", None),

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from vac_core.config.schema import MachineType
+from vac_core.context.delivery import DELIVERIES, Delivery
 from vac_core.interfaces import Contextualiser, Hypervisor, PluginError
+from vac_core.powers import DeliversContexts
 
 
 @attrs.frozen
@@ -16,6 +18,8 @@ class Binding:
 
     hypervisor: Hypervisor
     contextualiser: Contextualiser
+    delivery: Delivery | None = None
+    """How its machines get their contexts, where its hypervisor has several ways."""
 
 
 class UnboundError(PluginError):
@@ -51,7 +55,17 @@ def bind(
     problems = _checked(machinetype, (hypervisor, contextualiser))
     if problems:
         raise UnboundError(*problems)
-    return Binding(hypervisor, contextualiser)
+    return Binding(hypervisor, contextualiser, _delivery(hypervisor, machinetype))
+
+
+def _delivery(hypervisor: Hypervisor, machinetype: MachineType) -> Delivery | None:
+    if not isinstance(hypervisor, DeliversContexts):
+        return None
+    try:
+        return DELIVERIES[hypervisor.delivery_of(machinetype)]
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise UnboundError(f"hypervisor {hypervisor.name} does not say how contexts are delivered: {what}") from error
 
 
 def _hypervisor(machinetype: MachineType, hypervisors: Mapping[str, Hypervisor]) -> Hypervisor:

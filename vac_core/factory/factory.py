@@ -269,7 +269,7 @@ class Factory:
             start,
             machinetype,
             site.settings,
-            hypervisor=binding.hypervisor.name,
+            binding=binding,
             factory=given.name,
             slot=self.roster.free_slot(),
             now=given.clock(),

@@ -11,8 +11,10 @@ from typing import Final
 import attrs
 
 from vac_core.config.schema import MachineType, Settings
+from vac_core.context.delivery import Delivery
 from vac_core.context.features import features
 from vac_core.context.trees import metadata_tree
+from vac_core.context.user_data_check import user_data_problems
 from vac_core.factory.binding import Binding
 from vac_core.factory.calls import Calls
 from vac_core.factory.faults import Faults
@@ -20,7 +22,7 @@ from vac_core.factory.features_files import write_features
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
 from vac_core.factory.web.guests import write_tree
-from vac_core.interfaces import ContextRequest, CreateRequest, MachineTypeError, PluginError, Urls
+from vac_core.interfaces import Context, ContextRequest, CreateRequest, MachineTypeError, PluginError, Urls
 from vac_core.model import Happening, Machine, Outcome
 from vac_core.powers import ServesGuests
 
@@ -131,8 +133,12 @@ class Maker:
                 fetch=lambda url: order.fetch(url, order.settings),
             )
         )
+        if order.binding.delivery is not None:
+            _refuse_unfit(context, order.binding.delivery, order.machinetype)
         if paths is None or paths.machinefeatures.startswith(_WEB):
-            write_tree(directory / METADATA, metadata_tree(context, random_seed=os.urandom(_SEED_OCTETS)))
+            seed = os.urandom(_SEED_OCTETS)
+            tree = metadata_tree(context, random_seed=seed, delivery=order.binding.delivery)
+            write_tree(directory / METADATA, tree)
         request = CreateRequest(
             machine=machine,
             machinetype=order.machinetype,
@@ -142,6 +148,12 @@ class Maker:
         )
         details = {**context.details, **hypervisor.create(request)}
         return {str(name): str(value) for name, value in details.items()}
+
+
+def _refuse_unfit(context: Context, delivery: Delivery, machinetype: MachineType) -> None:
+    """It is tried again later, as what the VO publishes may change at any time."""
+    if problems := user_data_problems(context.user_data, delivery):
+        raise PluginError(f"user_data of machinetype {machinetype.name} cannot be used: {'; '.join(problems)}")
 
 
 def _power(order: Order) -> float | None:

@@ -7,22 +7,24 @@ import uuid
 
 from vac_core.config.schema import MachineType, Settings
 from vac_core.decide.values import Start
+from vac_core.factory.binding import Binding
 from vac_core.model import Machine
 
 _TOKEN_OCTETS = 24
 
 
 def new_machine(
-    start: Start, machinetype: MachineType, settings: Settings, *, hypervisor: str, factory: str, slot: int, now: float
+    start: Start, machinetype: MachineType, settings: Settings, *, binding: Binding, factory: str, slot: int, now: float
 ) -> Machine:
     """A machine with an id and a token that no other has, in its slot of this factory."""
+    drawn = uuid.uuid4()
     return Machine(
-        id=str(uuid.uuid4()),
+        id=str(drawn) if binding.delivery is None else binding.delivery.machine_id(drawn),
         name=slot_name(factory, slot),
         slot=slot,
         machinetype=machinetype.name,
         machine_model=machinetype.machine_model,
-        hypervisor=hypervisor,
+        hypervisor=binding.hypervisor.name,
         processors=start.processors,
         hs06_per_processor=settings.hs06_per_processor or 1.0,
         memory_bytes=start.processors * machinetype.bytes_per_processor(settings),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vac_core.context.delivery import Delivery
 from vac_core.context.trees import metadata_tree
 from vac_core.factory.features_files import write_features
 from vac_core.factory.web.guests import METADATA, Guest, write_tree
@@ -19,12 +20,19 @@ class FakeGuests:
         self._by_address: dict[str, Guest] = {}
         self._by_token: dict[str, Guest] = {}
 
-    def add(self, context: Context, *, address: str | None = None, token: str | None = None) -> Guest:
+    def add(
+        self,
+        context: Context,
+        *,
+        address: str | None = None,
+        token: str | None = None,
+        delivery: Delivery | None = None,
+    ) -> Guest:
         """Make a machine's directory from its context; what was there of an older one of its id stays."""
         directory = self._directory / context.machine_id
         (directory / JOBOUTPUTS).mkdir(parents=True, exist_ok=True)
         write_features(directory, Features(machinefeatures=context.machinefeatures, jobfeatures=context.jobfeatures))
-        write_tree(directory / METADATA, metadata_tree(context))
+        write_tree(directory / METADATA, metadata_tree(context, delivery=delivery))
         base = "" if token is None else f"/machines/{token}"
         guest = Guest(machine_id=context.machine_id, directory=directory, http_base=base)
         if address is not None:
