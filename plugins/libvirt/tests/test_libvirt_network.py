@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import attrs
 import libvirt
 import pytest
+from vac_libvirt.event_loop import ensure_running
 from vac_libvirt.network import FEWEST_RESERVATIONS, SlotNetwork
 from vac_libvirt.network_making import ensure_network, is_address_here
 from vac_libvirt.network_options import NetworkOptions, ipv4_subnet
@@ -22,16 +23,18 @@ PLAN = NetworkPlan(options=NetworkOptions(), factory="wn01.example.org", slots=2
 FOREIGN = (
     "<network><name>{name}</name><bridge name='virbr1'/><ip address='169.254.169.253' prefix='16'>{dhcp}</ip></network>"
 )
+SITE_S_OWN = "<network><name>default</name><bridge name='virbr0'/></network>"
 SITE_S_DHCP = "<dhcp><host mac='56:4D:A9:FE:A9:01' ip='169.254.1.1'/></dhcp>"
 
 
 @pytest.fixture
-def connection():
-    libvirt.registerErrorHandler(lambda *_: None, None)
-    found = libvirt.open("test:///default")
+def connection(tmp_path):
+    """A host of the driver's that is nobody else's."""
+    ensure_running()
+    described = tmp_path / "host.xml"
+    described.write_text(f"<node>{SITE_S_OWN}</node>")
+    found = libvirt.open(f"test://{described}")
     yield found
-    for network in found.listAllNetworks():
-        network.destroy()
     found.close()
 
 
@@ -179,7 +182,9 @@ def test_a_slot_that_no_address_is_left_for_is_refused(network_of, request_for):
 def test_the_service_is_looked_for_on_vac_s_own_network_alone(network_of):
     assert network_of().service_addresses() == [("169.254.169.254", 80), ("169.254.169.253", 80)]
     assert network_of().address_of(machine(3)) == "169.254.169.3"
-    assert network_of(NetworkOptions(bridge="br0")).service_addresses() == ()
+    assert network_of().urls().joboutputs == "http://169.254.169.254/joboutputs"
+    site_s = network_of(NetworkOptions(bridge="br0"))
+    assert (site_s.service_addresses(), site_s.urls(), site_s.serves()) == ((), None, False)
 
 
 def test_a_site_s_network_is_used_as_it_is(network_of, request_for, connection):

@@ -10,11 +10,11 @@ import attrs
 from vac_core.images import ImageCache
 from vac_core.interfaces import Home
 from vac_libvirt.connection import Connection
+from vac_libvirt.delivery import ContextDelivery
 from vac_libvirt.disks import LocalDisks
 from vac_libvirt.network import SlotNetwork
 from vac_libvirt.options import plugin_options
 from vac_libvirt.parts import Delivery, Disks, Network
-from vac_libvirt.plain import PlainDelivery
 
 
 @attrs.frozen
@@ -31,4 +31,4 @@ def assemble(home: Home, connection: Connection, news: Callable[[], None]) -> Pa
     cache = ImageCache.of(home, changed=news)
     disks = LocalDisks(cache, connection, Path(plugin_options(home.options()).disk_directory), home.settings)
     network = SlotNetwork(connection.use, home, lambda: plugin_options(home.options()))
-    return Parts(disks, network, PlainDelivery())
+    return Parts(disks, network, ContextDelivery(network.serves))

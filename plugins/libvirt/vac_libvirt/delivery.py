@@ -23,7 +23,7 @@ _RANDOM_OCTETS: Final = 512
 
 
 class ContextDelivery:
-    """Delivers as each machinetype's option ``context`` says. ``serves`` tells whether guests reach the HTTP service."""
+    """Delivers as each machinetype's option ``context`` says; ``serves()``: can guests reach the HTTP service?"""
 
     def __init__(self, serves: Callable[[], bool]) -> None:
         self._serves = serves
@@ -33,10 +33,8 @@ class ContextDelivery:
         name = context_of(machinetype)
         if not DELIVERIES[name].over_http or self._serves():
             return ()
-        return [
-            f"context = {name} needs Vac's own network, where the metadata service is, and [plugin libvirt] names the "
-            "site's: set context to nocloud or configdrive, or remove network and bridge there"
-        ]
+        problem = f"context = {name} needs Vac's own network, where the service is, and [plugin libvirt] names "
+        return [problem + "the site's: set context to nocloud or configdrive, or remove network and bridge there"]
 
     def deliver(self, request: CreateRequest, directory: Path) -> Delivered:
         """Write the seed image, or give the strings. Raises `MachineTypeError`, `PluginError`."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from vac_core.config.schema import MachineType
-from vac_core.interfaces import CreateRequest, Home, Hypervisor, Observed, PluginError
+from vac_core.interfaces import CreateRequest, Home, Hypervisor, Observed, PluginError, Urls
 from vac_core.model import Health, HealthState, Machine
 from vac_core.powers import Resources
 from vac_libvirt.checking import faults
@@ -13,7 +14,7 @@ from vac_libvirt.clearing import clear
 from vac_libvirt.counting import all_refused, host_resources, joined
 from vac_libvirt.host import host_memory
 from vac_libvirt.lending import lent
-from vac_libvirt.options import MODELS
+from vac_libvirt.options import MODELS, context_of
 from vac_libvirt.running import Running, begin
 
 
@@ -64,6 +65,15 @@ class LibvirtHypervisor(Hypervisor):
             for part in (parts.disks, parts.network, parts.delivery):
                 found += part.check(machinetype)
         return found
+
+    def features_for(self, machine: Machine, directory: Path) -> Urls | None:
+        """URLs of the HTTP service on the machines' own network; with its token, where the network is the site's."""
+        del machine, directory
+        return self._now.works.parts.network.urls()
+
+    def delivery_of(self, machinetype: MachineType) -> str:
+        """What its option ``context`` says."""
+        return context_of(machinetype)
 
     def create(self, request: CreateRequest) -> Mapping[str, str]:
         """Make its disks, its seed and its domain, and start it."""

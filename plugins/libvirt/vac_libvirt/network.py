@@ -11,13 +11,13 @@ from typing import Any, Final
 import attrs
 
 from vac_core.config.schema import MachineType
-from vac_core.interfaces import CreateRequest, Home
+from vac_core.interfaces import CreateRequest, Home, Urls
 from vac_core.model import Machine
 from vac_libvirt.filter_xml import FILTER
 from vac_libvirt.filters import Filters
 from vac_libvirt.network_making import ensure_network
 from vac_libvirt.network_options import NetworkOptions
-from vac_libvirt.network_plan import HTTP_PORT, NetworkPlan
+from vac_libvirt.network_plan import HTTP_PORT, METADATA_SERVICE, NetworkPlan
 from vac_libvirt.network_walls import walls_of
 from vac_libvirt.parts import Interface
 from vac_libvirt.site_network import SiteNetwork, find_site_network
@@ -65,13 +65,28 @@ class SlotNetwork:
     def address_of(self, machine: Machine) -> str:
         """The slot's address; empty where the site's DHCP server gives one that only it knows."""
         addresses = self.plan().addresses(machine.slot)
-        if not _is_site_s(self._options()):
+        if self.serves():
             return str(addresses.ipv4)
         return "" if self._site is None else self._site.address_of(addresses.mac)
 
+    def serves(self) -> bool:
+        """Whether machines find the factory's HTTP service where every cloud has it."""
+        return not _is_site_s(self._options())
+
+    def urls(self) -> Urls | None:
+        """Where machines that are known by their addresses find what is theirs; None where it takes a token."""
+        if not self.serves():
+            return None
+        base = f"http://{METADATA_SERVICE}"
+        return Urls(
+            machinefeatures=f"{base}/machinefeatures",
+            jobfeatures=f"{base}/jobfeatures",
+            joboutputs=f"{base}/joboutputs",
+        )
+
     def service_addresses(self) -> Sequence[tuple[str, int]]:
         """Where the factory's HTTP service must listen for machines: on Vac's own network alone."""
-        if _is_site_s(self._options()):
+        if not self.serves():
             return ()
         return [(str(address), HTTP_PORT) for address in self.plan().service_addresses]
 

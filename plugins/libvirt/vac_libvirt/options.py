@@ -11,6 +11,7 @@ import attrs
 
 from vac_core.config.read import choice, matching, no_parent, optional, text, words, yes_no
 from vac_core.config.schema import MachineType
+from vac_core.context.delivery import DELIVERIES
 from vac_core.options import OptionValueError, option
 from vac_libvirt.network_options import NetworkOptions
 
@@ -18,7 +19,7 @@ OPTION_SET = "libvirt"
 
 MODELS = frozenset({"vm-raw", "cernvm3", "cernvm4", "kernel"})
 
-CONTEXTS = ("nocloud", "configdrive", "openstack", "ec2", "cernvm")
+CONTEXTS = tuple(DELIVERIES)
 
 _PCI = re.compile(r"(?:([0-9a-fA-F]{4}):)?([0-9a-fA-F]{2}):([0-1][0-9a-fA-F])\.([0-7])")
 _EXTRA_DISK = re.compile(r"(?P<device>[a-z]{2,3}[a-z]):(?P<gb>[1-9][0-9]{0,5})")
@@ -91,9 +92,9 @@ class LibvirtMachine:
     """Virtual machines."""
 
     context: str | None = option(
-        "How a machine gets its context: nocloud or configdrive for a seed image on a CD-ROM, openstack or ec2 for "
-        "metadata over HTTP, cernvm for CernVM's boot loader. cernvm for the models cernvm3 and cernvm4 and nocloud "
-        "for others where it is not set.",
+        "How a machine gets its context: nocloud or configdrive for a seed image on a CD-ROM, nocloud-net, openstack "
+        "or ec2 for metadata over HTTP, cernvm for CernVM's boot loader. cernvm for the models cernvm3 and cernvm4 and "
+        "nocloud for others where it is not set.",
         optional(choice(*CONTEXTS)),
         None,
         pipe=True,

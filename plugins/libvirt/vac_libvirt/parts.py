@@ -14,7 +14,7 @@ from typing import Protocol
 import attrs
 
 from vac_core.config.schema import MachineType, Settings
-from vac_core.interfaces import CreateRequest
+from vac_core.interfaces import CreateRequest, Urls
 from vac_core.model import Machine
 from vac_core.powers import Resources
 
@@ -135,6 +135,9 @@ class Network(Protocol):
 
     def address_of(self, machine: Machine) -> str:
         """The address that a machine will have to itself; empty for none."""
+
+    def urls(self) -> Urls | None:
+        """Where machines find features and outputs, where they are known there by their addresses."""
 
     def service_addresses(self) -> Sequence[tuple[str, int]]:
         """Addresses and ports at which machines look for the factory's HTTP service."""
