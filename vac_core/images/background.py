@@ -18,8 +18,10 @@ class Background(Generic[K]):
     The threads are daemons: nobody waits at exit for a server that hangs.
     """
 
-    def __init__(self, work: Callable[[K], None]) -> None:
+    def __init__(self, work: Callable[[K], None], done: Callable[[], None]) -> None:
+        """``done`` is called after each piece of work, when `has` does not tell of it any more."""
         self._work = work
+        self._done = done
         self._lock = threading.Lock()
         self._waiting: deque[K] = deque()
         self._taken: set[K] = set()
@@ -54,6 +56,7 @@ class Background(Generic[K]):
             finally:
                 with self._lock:
                     self._taken.discard(what)
+                self._done()
 
     def _next(self) -> K | None:
         with self._lock:

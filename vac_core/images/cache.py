@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -45,10 +46,9 @@ class ImageCache:
     ) -> None:
         self._store = Store(directory)
         self._settings = settings
-        self._changed = changed
         self._clock = clock
         self._stop = threading.Event()
-        self._background = Background(self._fetch_behind)
+        self._background = Background(self._fetch_behind, changed)
         self._store.prepare()
 
     @classmethod
@@ -139,9 +139,5 @@ class ImageCache:
 
     def _fetch_behind(self, wanted: Wanted) -> None:
         fetcher = Fetcher(self._store, wanted, self._clock)
-        try:
+        with contextlib.suppress(PluginError):  # it is kept on disk, and told by the image's state
             fetcher.fetch(self._rules, self._stop, _nothing)
-        except PluginError:
-            pass  # it is kept on disk, and told by the image's state
-        finally:
-            self._changed()

@@ -66,8 +66,11 @@ class Fetcher:
     def standing(self, rules: Rules) -> Standing:
         """How its image stands now."""
         source = self.source()
-        here = source is not None and self.store.size(source.sha256) == source.size
-        return standing(source, here=here, now=self.clock(), rules=rules)
+        return standing(source, here=self._here(source), now=self.clock(), rules=rules)
+
+    def _here(self, source: Source | None) -> bool:
+        """Whether the image that a source gave is in the cache, and was not damaged there."""
+        return source is not None and self.store.size(source.sha256) == source.size
 
     def progress(self) -> Progress | None:
         """How far it has come, whoever fetches it."""
@@ -75,27 +78,31 @@ class Fetcher:
 
     def fetch(self, rules: Rules, stop: threading.Event, told: Callable[[Progress], None]) -> None:
         """Have the current image here, by oneself or by waiting for another who is at it; raises `PluginError`."""
-        asked = self.clock()
+        before, waited = self.source(), False
         deadline = time.monotonic() + rules.deadline_seconds
         while time.monotonic() < deadline:
             self.directory.mkdir(mode=0o700, exist_ok=True)
             with if_free(self.lock) as mine:
                 if mine:
-                    if not self._done_since(asked):
+                    if not (waited and self._was_done(before)):
                         self._fetch(rules, stop, told)
                     return
+            waited = True
             if (come := self.progress()) is not None:
                 told(come)
             if stop.wait(_LOOK_SECONDS):
                 raise fetch_error(self.wanted.url, "it was broken off while another process fetches it")
         raise fetch_error(self.wanted.url, f"another process is at it, and not done in {rules.deadline_seconds:g} s")
 
-    def _done_since(self, asked: float) -> bool:
+    def _was_done(self, before: Source | None) -> bool:
+        """Whether another has succeeded meanwhile."""
         source = self.source()
-        return source is not None and not source.problem and (source.checked or 0.0) > asked
+        return source is not None and source != before and not source.problem and source.checked is not None
 
     def _fetch(self, rules: Rules, stop: threading.Event, told: Callable[[Progress], None]) -> None:
-        before = self.source() or Source(url=self.wanted.public, pinned=self.wanted.sha256 is not None)
+        if (before := self.source()) is None:
+            before = Source(url=self.wanted.public, pinned=self.wanted.sha256 is not None)
+            write(self.directory / "source.json", before)
         try:
             with self._telling(told), contextlib.closing(Part(self.directory)) as part:
                 after = self._bring(before, part, rules, stop)
@@ -116,7 +123,7 @@ class Fetcher:
         def renewed() -> None:
             write(self.directory / "source.json", attrs.evolve(before, outdated=True))
 
-        here = self.store.size(before.sha256) is not None and not before.outdated
+        here = self._here(before) and not before.outdated
         transfer = Transfer(
             url=self.wanted.url,
             part=part,

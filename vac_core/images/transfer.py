@@ -42,7 +42,6 @@ class Transfer:
     renewed: Callable[[], None]
     """Called when the server is known to have another image than the one here."""
     stop: threading.Event
-    idle_seconds: float = _IDLE_SECONDS
 
     async def run(self) -> bool:
         """Bring it; False where the image that is here is the current one. Raises `PluginError` and aiohttp's errors.
@@ -66,7 +65,7 @@ class Transfer:
         offset, wanted = self.part.octets, self.part.record.validators.range_condition
         resuming = bool(offset and wanted)
         headers = {"Range": f"bytes={offset}-", "If-Range": str(wanted)} if resuming else self.known.condition
-        async with opened(self.url, headers, idle_seconds=self.idle_seconds) as response:
+        async with opened(self.url, headers, idle_seconds=_IDLE_SECONDS) as response:
             if response.status == HTTPStatus.NOT_MODIFIED and self.known.known and not resuming:
                 return False
             if response.status == HTTPStatus.OK and self.known.same(validators(response)):
@@ -136,7 +135,7 @@ class Transfer:
         came = self.part.record.validators
         if not came.known:
             return
-        async with opened(self.url, came.condition, idle_seconds=self.idle_seconds) as response:
+        async with opened(self.url, came.condition, idle_seconds=_IDLE_SECONDS) as response:
             same = response.status == HTTPStatus.OK and came.same(validators(response))
             if response.status == HTTPStatus.NOT_MODIFIED or same:
                 return
