@@ -148,7 +148,7 @@ def test_what_can_be_known_beforehand_is_told_beforehand(contextualiser, files):
     [relative] = contextualiser.check(of_type(files, files_dir=""))
     assert relative.startswith("user_data: 'user_data' is a relative name")
     [proxy] = contextualiser.check(of_type(files, user_data_proxy="yes"))
-    assert "name a contextualiser that makes them" in proxy
+    assert "set contextualiser = grid" in proxy
 
 
 def test_files_that_are_not_there_are_missed_and_not_faults(contextualiser, files):

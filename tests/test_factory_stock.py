@@ -29,7 +29,7 @@ def hypervisor(name: str, resources: Any) -> FakeHypervisor:
 def asked(*hypervisors: FakeHypervisor, changed: frozenset[str] = frozenset(), times: int = 1) -> Resources:
     """What is known once the hypervisors were asked; the machinetype gpu is made by the first."""
     bindings = {"gpu": Binding(hypervisors[0], FakeContextualiser())}
-    stock = Stock({one.name: one for one in hypervisors}, ThreadCalls())
+    stock = Stock(hypervisors, ThreadCalls())
     for _ in range(times):
         asyncio.run(stock.refresh(changed, bindings, TYPES))
     return stock.resources
@@ -66,6 +66,36 @@ def test_one_is_asked_again_only_when_it_or_its_machinetypes_have_changed() -> N
     assert times == [("gpu",)]
     asked(Counting(name="a"), changed=frozenset({"a"}), times=2)
     assert times == [("gpu",)] * 3
+
+
+class Choosy(FakeContextualiser):
+    """A contextualiser that refuses whatever it is asked of."""
+
+    why = ""
+
+    def resources(self, machinetypes: Any) -> Resources:
+        return Resources(refusals={one.name: self.why for one in machinetypes if self.why})
+
+
+def test_a_contextualiser_may_refuse_its_machinetypes_too() -> None:
+    maker, choosy = hypervisor("a", Resources(refusals={"gpu": "no disk is left"})), Choosy()
+    choosy.why = "its certificate has expired"
+    stock = Stock((maker, choosy), ThreadCalls())
+    asyncio.run(stock.refresh((), {"gpu": Binding(maker, choosy), "cpu": Binding(maker, FakeContextualiser())}, TYPES))
+    assert stock.resources.refusals == {"gpu": "no disk is left; its certificate has expired"}
+
+
+def test_a_contextualiser_is_asked_again_at_each_periodic_pass(tmp_path: Path) -> None:
+    async def story() -> None:
+        choosy = Choosy()
+        async with VirtualSpace(tmp_path, [TYPES["cpu"]], ONE, pass_seconds=30, contextualiser=choosy) as vac:
+            await vac.pass_time(60)
+            assert vac.running("cpu") == 4
+            choosy.why = "its certificate has expired"
+            await vac.pass_time(60)
+            assert vac.only.daemon.trades().disabled == {"cpu": "its certificate has expired"}
+
+    run_virtual(story())
 
 
 def test_a_device_goes_from_machine_to_machine_and_a_refusal_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Optional powers of a hypervisor: an object may have any of them beside `vac_core.interfaces.Hypervisor`.
+"""Optional powers: a hypervisor may have any of them beside `vac_core.interfaces.Hypervisor`, others some.
 
 The factory asks ``isinstance(hypervisor, CanPause)`` and the like; the contract suite tests what is there. As with the
 interfaces, methods may block, each is called in a worker thread with a deadline, and what it raises is contained.
@@ -92,13 +92,17 @@ class Resources:
 
 @runtime_checkable
 class HasResources(Protocol):
-    """Machines take of what there is only so much of; the factory counts it before it promises a machine."""
+    """Machines take of what there is only so much of; the factory counts it before it promises a machine.
+
+    A contextualiser may have this power too, to refuse machinetypes for now: when a credential is about to expire, say.
+    """
 
     def resources(self, machinetypes: Sequence[MachineType]) -> Resources:
         """What there is, and what these machinetypes, which are all its own, need of it.
 
-        It is asked before each decision that follows a change, so it must be quick: what takes long is done in a
-        thread of the hypervisor's own, which calls ``changed("")`` of `Hypervisor.watch` when it has news.
+        A hypervisor is asked before each decision that follows a change, so it must be quick: what takes long is done
+        in a thread of its own, which calls ``changed("")`` of `Hypervisor.watch` when it has news. A contextualiser
+        is asked at each periodic pass.
         """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -35,13 +35,21 @@ class UserData(Contextualiser):
         """What is wrong with a machinetype's ``user_data`` options; no URL is fetched."""
         problems = [_missing(machinetype)] if machinetype.user_data is None else []
         if machinetype.user_data_proxy is not None:
-            problems.append(
-                "user_data_proxy: the contextualiser user_data makes no X.509 proxies: "
-                "remove the option, or name a contextualiser that makes them"
-            )
+            problems += self.proxy_problems(machinetype)
         return problems + [
             f"{option}: {path}" for option, path in _files(machinetype) if isinstance(path, SiteFileError)
         ]
+
+    def proxy_problems(self, machinetype: MachineType) -> Sequence[str]:
+        """What is wrong with a machinetype's ``user_data_proxy``; for a contextualiser that makes proxies to say."""
+        del machinetype
+        what = "the contextualiser user_data makes no X.509 proxies"
+        return [f"user_data_proxy: {what}: install vac-grid and set contextualiser = grid, or remove the option"]
+
+    def own_values(self, request: ContextRequest) -> Mapping[str, str]:
+        """Further values that templates may name, for contextualisers that are built on this one."""
+        del request
+        return {}
 
     def missing(self, machinetype: MachineType) -> Sequence[str]:
         """The machinetype's files that are not there, or cannot be read by this user."""
@@ -58,6 +66,7 @@ class UserData(Contextualiser):
         """
         template = _template(request)
         values = values_for(request, factory=self._factory, files=_option_contents(request))
+        values |= self.own_values(request)
         urls = request.urls
         return Context(
             machine_id=request.machine.id,

@@ -53,7 +53,7 @@ class Factory:
         self.draining = Draining(given.journal)
         self.faults = Faults()
         self.book = TradeBook(given.crew, self.faults)
-        self.stock = Stock(given.crew.hypervisors, given.calls)
+        self.stock = Stock((*given.crew.hypervisors.values(), *given.crew.contextualisers.values()), given.calls)
         self.knowledge = Knowledge(
             factory=given.name, host=given.host, roster=self.roster, draining=self.draining, clock=given.clock
         )
@@ -175,7 +175,7 @@ class Factory:
         hypervisors = crew.hypervisors
         names = set(hypervisors) if full else self._dirty & set(hypervisors)
         self._dirty -= names
-        self._looked |= names
+        self._looked |= names | (set(crew.contextualisers) if full else set())
         looks = [
             self.watcher.look(hypervisors[name], self.maker.in_creation)
             for name in sorted(names)

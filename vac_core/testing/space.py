@@ -32,7 +32,7 @@ from vac_core.factory.journal import Journal, JournalError
 from vac_core.factory.site_source import FixedSite
 from vac_core.factory.state_dir import StateDir
 from vac_core.factory.surroundings import Surroundings
-from vac_core.interfaces import CreateRequest, Home, Policy
+from vac_core.interfaces import Contextualiser, CreateRequest, Home, Policy
 from vac_core.model import Capacity, Machine
 from vac_core.plugins import Registry, load_plugins
 from vac_core.testing.clock import VirtualClock
@@ -151,7 +151,7 @@ class VirtualFactory:
         return attrs.evolve(
             registry,
             hypervisors={"fake": FakeHypervisor(self.host)},
-            contextualisers={"user_data": FakeContextualiser()},
+            contextualisers={"user_data": self._space.contextualiser},
             peer_finders={"fake": finder},
             observers={self.observer.name: self.observer},
             policies={**registry.policies, **self._space.policies},
@@ -192,6 +192,7 @@ class VirtualSpace:
         lives: Callable[[CreateRequest], Life] = lambda _request: Life(),
         seed: int = 0,
         policies_used: Mapping[str, Policy] | None = None,
+        contextualiser: Contextualiser | None = None,
         **settings: Any,
     ) -> None:
         self._directory = directory
@@ -199,6 +200,7 @@ class VirtualSpace:
         self.lives = lives
         self.seed = seed
         self.policies = dict(policies_used or {})
+        self.contextualiser = contextualiser or FakeContextualiser()
         self.site = Site(
             settings=make_settings(**{"peer_finders": ("fake",), **settings}),
             machinetypes={one.name: one for one in machinetypes},
