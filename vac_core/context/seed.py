@@ -1,4 +1,4 @@
-"""A machine's context as the image of a small CD-ROM, made in memory."""
+"""A machine's context as the image of a small disk, made in memory."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
+import attrs
 import pytest
 from vac_libvirt.delivery import SEED, ContextDelivery
 from vac_libvirt.options import LibvirtMachine, context_of
@@ -37,7 +38,7 @@ def deliver(tmp_path):
 @pytest.mark.parametrize(
     ("name", "label"), [("nocloud", b"cidata"), ("configdrive", b"config-2"), ("cernvm", b"config-2")]
 )
-def test_a_seed_image_is_a_cd_that_nobody_else_reads(deliver, tmp_path, name, label):
+def test_a_seed_image_is_a_disk_that_nobody_else_reads(deliver, tmp_path, name, label):
     before = os.umask(0)
     try:
         found = deliver(name)
@@ -46,10 +47,17 @@ def test_a_seed_image_is_a_cd_that_nobody_else_reads(deliver, tmp_path, name, la
     [disk] = found.disks
     path = tmp_path / "disks" / SEED
     assert disk.source == str(path)
-    assert (disk.cdrom, disk.read_only, disk.format, disk.boot_order) == (True, True, "raw", None)
+    assert (disk.device, disk.read_only, disk.format, disk.boot_order) == ("vdz", True, "raw", None)
     assert path.read_bytes()[32808:32840].rstrip() == label
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert found.smbios.system == {}
+
+
+def test_a_guest_without_virtio_gets_it_as_a_cd(tmp_path):
+    kind = attrs.evolve(of_type("nocloud"), root_device="sda")
+    request = create_request(home(tmp_path), ONE, kind, user_data=b"#!/bin/sh\n")
+    [disk] = ContextDelivery(lambda: True).deliver(request, tmp_path).disks
+    assert (disk.device, disk.cdrom, disk.read_only) == ("hdd", True, True)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Handing a virtual machine its context: a seed image on a CD-ROM, or strings that make it ask the HTTP service."""
+"""Handing a virtual machine its context: a seed image on a small disk, or strings that make it ask the HTTP service."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from vac_libvirt.options import context_of
 from vac_libvirt.parts import Delivered, Disk, Smbios
 
 SEED: Final = "seed.iso"
-SEED_DEVICE: Final = "hdd"
-"""The last of the four that older boards have; the boot image of CernVM is hdc."""
+_VIRTIO: Final = "vdz"
+"""Kernels made for clouds know no other disks than virtio's; data sources go by the label, whatever the device."""
+
+_OLDER: Final = "hdd"
+"""For guests that have no virtio. It is the last of the four that older boards have; CernVM's boot image is hdc."""
 
 _MODE: Final = 0o600
 _RANDOM_OCTETS: Final = 512
@@ -51,7 +54,13 @@ class ContextDelivery:
             write_private(path, image)
         except OSError as error:
             raise PluginError(f"{path}: {error.strerror}: the seed image cannot be written") from error
-        return Delivered(disks=(Disk(source=str(path), device=SEED_DEVICE, cdrom=True, read_only=True),), smbios=smbios)
+        return Delivered(disks=(_disk(path, request.machinetype.root_device),), smbios=smbios)
+
+
+def _disk(path: Path, root_device: str) -> Disk:
+    if root_device.startswith("vd"):
+        return Disk(source=str(path), device=_VIRTIO, read_only=True)
+    return Disk(source=str(path), device=_OLDER, cdrom=True, read_only=True)
 
 
 def write_private(path: Path, body: bytes) -> None:

@@ -92,9 +92,9 @@ class LibvirtMachine:
     """Virtual machines."""
 
     context: str | None = option(
-        "How a machine gets its context: nocloud or configdrive for a seed image on a CD-ROM, nocloud-net, openstack "
-        "or ec2 for metadata over HTTP, cernvm for CernVM's boot loader. cernvm for the models cernvm3 and cernvm4 and "
-        "nocloud for others where it is not set.",
+        "How a machine gets its context: nocloud or configdrive for a seed image on a small disk, nocloud-net, "
+        "openstack or ec2 for metadata over HTTP, cernvm for CernVM's boot loader. cernvm for the models cernvm3 and "
+        "cernvm4 and nocloud for others where it is not set.",
         optional(choice(*CONTEXTS)),
         None,
         pipe=True,

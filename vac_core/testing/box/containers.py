@@ -51,7 +51,9 @@ class ContainerHost:
 
 
 @contextmanager
-def docker_host(hostname: str = "wn01.vac.test", configuration: dict[str, object] | None = None) -> Iterator[ContainerHost]:
+def docker_host(
+    hostname: str = "wn01.vac.test", configuration: dict[str, object] | None = None
+) -> Iterator[ContainerHost]:
     """Open a box with a Docker engine that has no image; ``configuration`` is what its daemon.json says.
 
     Its containers have control groups of their own in the host's tree, which are gone when the box is.
