@@ -109,9 +109,9 @@ def box(hostname: str = "wn01.vac.test", empty: Sequence[str] = ()) -> Iterator[
             if opened.stdin is not None:
                 opened.stdin.close()
             # PID 1 lets go only when everybody's child in the box is reaped: ours first.
-            one._wait_for_all()  # noqa: SLF001 - the box's own
+            one._wait_for_all()
             opened.wait()
-            for action in reversed(one._closers):  # noqa: SLF001 - the box's own
+            for action in reversed(one._closers):
                 action()
 
 
