@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
-from vac_core.testing.box.box import Box, box
+from vac_core.testing.box.box import DEADLINE, Box, box
 from vac_core.testing.box.cgroups import remove_cgroups
 from vac_core.testing.box.services import serve
 
@@ -32,12 +35,23 @@ events_logger = "file"
 """
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class ContainerHost:
     """A box in which a container engine runs."""
 
     box: Box
     socket_inside: str
+    _serve: Callable[[], subprocess.Popen[Any]]
+    _engine: subprocess.Popen[Any]
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End the engine by this signal, and wait until it has ended; what becomes of containers is its affair."""
+        self._engine.send_signal(number)
+        self._engine.wait(DEADLINE)
+
+    def begin(self) -> None:
+        """Start the engine again."""
+        self._engine = self._serve()
 
     @property
     def socket(self) -> Path:
@@ -64,8 +78,8 @@ def docker_host(
         at.path("/run/daemon.json").write_text(json.dumps({"cgroup-parent": f"/{parent}", **(configuration or {})}))
         where = ["--data-root", _DOCKER_ROOT, "--exec-root", "/run/docker", "--pidfile", "/run/docker.pid"]
         argv = ["dockerd", *where, "--config-file", "/run/daemon.json", "--host", "unix:///run/docker.sock"]
-        serve(at, argv, log="/run/dockerd.log")
-        yield ContainerHost(at, "/run/docker.sock")
+        engine = partial(serve, at, argv, log="/run/dockerd.log")
+        yield ContainerHost(at, "/run/docker.sock", engine, engine())
 
 
 @contextmanager
@@ -75,10 +89,11 @@ def podman_host(hostname: str = "wn01.vac.test") -> Iterator[ContainerHost]:
         at.on_close(lambda: remove_cgroups("libpod_parent"))
         at.path("/run/containers.conf").write_text(_PODMAN_CONF)
         argv = ["podman", "--root", _PODMAN_ROOT, "--runroot", "/run/containers", "system", "service", "--time", "0"]
-        serve(
+        engine = partial(
+            serve,
             at,
             [*argv, "unix:///run/podman.sock"],
             log="/run/podman.log",
             environment={"CONTAINERS_CONF": "/run/containers.conf"},
         )
-        yield ContainerHost(at, "/run/podman.sock")
+        yield ContainerHost(at, "/run/podman.sock", engine, engine())
