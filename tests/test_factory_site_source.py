@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import attrs
 import pytest
 
 from vac_core.config.schema import Site
+from vac_core.factory.kept_files import KeptFiles
 from vac_core.factory.pipes import PipeCache
 from vac_core.factory.site_source import PIPES_LOOKED_AT_SECONDS, FixedSite, NoSiteError, SiteFiles
 from vac_core.fetch import Fetched, FetchError
@@ -35,6 +37,10 @@ class Files:
     def conf(self) -> Path:
         return self.directory / "vac.d" / "vac.conf"
 
+    @property
+    def kept(self) -> KeptFiles:
+        return KeptFiles(self.directory / "site-files.json")
+
     def write(self, *sections: str) -> None:
         self.conf.parent.mkdir(exist_ok=True)
         self.conf.write_text("".join(sections), "utf-8")
@@ -51,7 +57,7 @@ class Files:
 
     def source(self, now: float = NOW) -> SiteFiles:
         pipes = PipeCache(self.directory, self.fetch)
-        return SiteFiles([self.conf.parent], [], pipes, self.directory / "machinetypes", now)
+        return SiteFiles([self.conf.parent], [], pipes, self.directory / "machinetypes", now, self.kept)
 
 
 @pytest.fixture
@@ -80,6 +86,50 @@ def test_a_first_reading_without_a_site_is_refused_with_every_problem(files: Fil
     assert len(lines) == 2
     assert "vac.conf:3 [settings] total_processors" in lines[0]
     assert "vac.conf:4 [settings] poll_seconds" in lines[1]
+
+
+BROKEN = "[settings]\nvac_space = vac01.example.org\ndraining = perhaps\n"
+
+
+def test_a_start_with_broken_files_goes_on_with_those_that_last_were_good(files: Files) -> None:
+    files.serve("prod")
+    files.write(SETTINGS, LHCB, PIPE)
+    good = files.source().site
+    files.write(BROKEN, MORE)
+    again = files.source(NOW + 10)
+    assert (again.site, again.stale) == (good, True)
+    assert [problem.partition(": ")[0] for problem in again.problems] == [f"{files.conf}:3 [settings] draining"]
+    assert not again.refresh(NOW + 20, force=True)
+    assert again.site == good
+    files.write(SETTINGS, MORE)
+    assert again.refresh(NOW + 30)
+    assert (again.stale, again.problems) == (False, ())
+    assert again.site.machinetypes["lhcb"].target_share == 3.0
+
+
+def test_what_is_kept_follows_each_good_reading_and_no_broken_one(files: Files) -> None:
+    source = files.source()
+    files.write(SETTINGS, MORE)
+    source.refresh(NOW + 5)
+    files.write(BROKEN, LHCB)
+    source.refresh(NOW + 10)
+    assert files.source(NOW + 15).site.machinetypes["lhcb"].target_share == 3.0
+    assert stat.S_IMODE(files.kept.path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("kept", [b"", b"[]", b"{", b'{"sources": 1}', b"\xff", b'{"sources": [], "files": {}}'])
+def test_what_was_kept_of_other_files_or_is_damaged_is_not_used(files: Files, kept: bytes) -> None:
+    files.source()
+    files.write(BROKEN, LHCB)
+    files.kept.path.write_bytes(kept)
+    with pytest.raises(NoSiteError, match="draining"):
+        files.source()
+
+
+def test_files_that_cannot_be_kept_are_used_all_the_same(files: Files, caplog: pytest.LogCaptureFixture) -> None:
+    files.kept.path.mkdir()
+    assert files.source().site.machinetypes.keys() == {"lhcb"}
+    assert "the site files cannot be kept" in caplog.text
 
 
 def test_nothing_is_read_again_while_nothing_changes(files: Files) -> None:

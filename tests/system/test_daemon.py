@@ -106,6 +106,24 @@ def test_site_files_that_break_later_leave_the_last_good_reading_in_force(daemon
     assert (status["draining"], status["config"]["stale"]) == (True, False)
 
 
+def test_a_daemon_that_is_killed_while_files_are_broken_comes_back_with_the_last_good_ones(
+    daemon: Daemon, gates: tuple[Gate, Gate]
+) -> None:
+    running, go = gates
+    lhcb = daemon.machinetype("lhcb", waiting(gates, "echo '200 watched' > $JOBOUTPUTS/shutdown_message"))
+    daemon.write_site(lhcb, "max_starting = 1\n")
+    daemon.start()
+    machine_id = running.wait()
+    daemon.write_site(lhcb, "draining = perhaps\n")
+    daemon.signal(signal.SIGKILL)
+    daemon.start()
+    status = daemon.control.get("/status")
+    assert status["config"]["stale"]
+    assert machine_id in {machine["id"] for machine in status["machines"]}
+    go.open()
+    assert daemon.wait_for(event_what="gone", machine_id=machine_id)["machine_outcome"] == "200 watched"
+
+
 def test_stop_is_graceful_first(daemon: Daemon, gates: tuple[Gate, Gate]) -> None:
     running, _ = gates
     script = shell(

@@ -15,7 +15,7 @@ from vac_core.config.pipes import PipeDocument
 from vac_core.config.problems import Problem, Severity
 from vac_core.config.reading import Reading
 from vac_core.config.schema import Site
-from vac_core.config.sections import merged
+from vac_core.config.sections import Written, merged
 from vac_core.config.singles import plugin_options, settings
 from vac_core.config.site_pipes import SitePipe, site_pipe
 from vac_core.config.sources import expand, read_site_file
@@ -47,8 +47,19 @@ def load(
     machinetypes are. A machinetype that is wrong stands in the site's ``disabled``. Wrong settings, a wrong section of
     an installed plugin, or a file that cannot be read leave no site.
     """
-    paths = expand(sources)
-    files = tuple(read_site_file(path) for path in paths)
+    written = {str(path): read_site_file(path) for path in expand(sources)}
+    return understand(written, option_sets, pipe_documents, machinetypes_dir=machinetypes_dir)
+
+
+def understand(
+    written: Mapping[str, Written],
+    option_sets: Sequence[DeclaredOptions],
+    pipe_documents: Mapping[str, PipeDocument] | None = None,
+    *,
+    machinetypes_dir: Path = MACHINETYPES_DIR,
+) -> Loaded:
+    """As `load`, of files that are read already, by their names and in their order."""
+    files = tuple(written.values())
     reading = Reading.of(merged(files), option_sets)
     own_settings, found = settings(reading, bool(files))
     blocked = own_settings.block_plugins if own_settings else ()
@@ -60,7 +71,7 @@ def load(
     problems += [*found, *more]
     candidates, found = _candidates(reading, pipes)
     machinetypes = built(candidates, option_sets, machinetypes_dir, [*problems, *found])
-    problems = _in_order((*problems, *found, *machinetypes.problems), paths)
+    problems = _in_order((*problems, *found, *machinetypes.problems), written)
     if own_settings is None or any(stops_all(problem, reading.plugins) for problem in problems):
         return Loaded(site=None, problems=tuple(problems))
     site = Site(
@@ -73,9 +84,9 @@ def load(
     return Loaded(site=site, problems=tuple(problems))
 
 
-def _in_order(problems: Iterable[Problem], paths: Sequence[Path]) -> list[Problem]:
+def _in_order(problems: Iterable[Problem], files: Iterable[str]) -> list[Problem]:
     """Each problem once, as one meets them when reading the files; those of vacuum pipes last."""
-    order = {str(path): number for number, path in enumerate(paths)}
+    order = {name: number for number, name in enumerate(files)}
     return sorted(dict.fromkeys(problems), key=lambda one: (order.get(one.file, len(order)), one.line or 0))
 
 

@@ -49,22 +49,33 @@ def fingerprint(sources: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
+def contents(sources: Sequence[Path]) -> dict[str, bytes]:
+    """The contents of the files of the sources by their names, in order; those that cannot be read are left out."""
+    found = {str(path): _content(path) for path in expand(sources)}
+    return {name: content for name, content in found.items() if isinstance(content, bytes)}
+
+
 def read_site_file(path: Path) -> Written:
     """What a site file says; a file that cannot be read is a problem, not an exception."""
     content = _content(path)
     if isinstance(content, str):
         return Written(problems=(Problem(file=str(path), what=content, mend="mend the file, or do not name it"),))
+    return decoded(content, str(path))
+
+
+def decoded(content: bytes, file: str) -> Written:
+    """What the content of a site file says; ``file`` is its name for problems."""
     try:
-        return written(content.decode("utf-8-sig"), str(path))
+        return written(content.decode("utf-8-sig"), file)
     except UnicodeDecodeError as error:
         problem = Problem(
             severity=Severity.WARNING,
-            file=str(path),
+            file=file,
             line=content.count(b"\n", 0, error.start) + 1,
             what="it is not in UTF-8, so it is read as Latin-1",
             mend="save it in UTF-8",
         )
-        read = written(content.decode("latin-1"), str(path))
+        read = written(content.decode("latin-1"), file)
         return Written(headings=read.headings, settings=read.settings, problems=(problem, *read.problems))
 
 

@@ -25,6 +25,7 @@ from vac_core.factory.factory import Factory
 from vac_core.factory.fetching import fetch_for
 from vac_core.factory.host import LinuxHost
 from vac_core.factory.journal import Journal, JournalError
+from vac_core.factory.kept_files import KeptFiles
 from vac_core.factory.notify import notify, watchdog_seconds
 from vac_core.factory.pipes import PipeCache
 from vac_core.factory.service import Service
@@ -79,8 +80,8 @@ def run(launch: Launch) -> int:
 
 
 def _open_site(launch: Launch, state: StateDir, registry: Registry) -> SiteFiles:
-    pipes = PipeCache(state.path)
-    return SiteFiles(launch.sources, registry.option_sets, pipes, state.machinetypes, time.time())
+    pipes, kept = PipeCache(state.path), KeptFiles(state.kept_files)
+    return SiteFiles(launch.sources, registry.option_sets, pipes, state.machinetypes, time.time(), kept)
 
 
 async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: Registry) -> None:

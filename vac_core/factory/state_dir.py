@@ -50,6 +50,11 @@ class StateDir:
         """Where the last good copies of vacuum pipes are kept."""
         return self.path / "pipescache"
 
+    @property
+    def kept_files(self) -> Path:
+        """Where the site files are kept as they last were good."""
+        return self.path / "site-files.json"
+
     def machine(self, machine_id: str) -> Path:
         """A machine's directory."""
         return self.machines / machine_id
