@@ -168,6 +168,14 @@ def test_another_checksum_than_the_prescribed_one_is_refused(kit: Kit, server: I
     kit.fetched(url)  # another machinetype does not care
 
 
+@pytest.mark.parametrize("checksum", ["", "abc", "../../etc/passwd", "A" * 64])
+def test_a_checksum_that_is_none_is_refused(kit: Kit, checksum: str) -> None:
+    with pytest.raises(ImageError, match="is no sha256"):
+        kit.cache.state("http://example.org/a.img", checksum)
+    with pytest.raises(ImageError, match="is no sha256"):
+        kit.cache.fetch("http://example.org/a.img", checksum)
+
+
 def test_leases_outlive_the_daemon_until_they_are_released(kit: Kit, server: ImageServer) -> None:
     url = server.serve("/a.img", content(100_000))
     kit.fetched(url)

@@ -9,6 +9,7 @@ import click
 from vac_core.cli.completion import completion
 from vac_core.cli.doctor import doctor
 from vac_core.cli.history import history
+from vac_core.cli.images import images
 from vac_core.cli.logs import logs
 from vac_core.cli.plugins import plugins
 from vac_core.cli.run import factory
@@ -31,6 +32,7 @@ def vac_commands() -> Iterable[click.Command]:
         factories,
         factory,
         history,
+        images,
         logs,
         machines,
         machinetype,

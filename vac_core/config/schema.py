@@ -328,7 +328,11 @@ class MachineType:
         deprecated=("machineoutputs_days",),
     )
     image_signing_dn: str | None = option(
-        "Who must have signed its image.", optional(text), None, deprecated=("cernvm_signing_dn",), pipe=True
+        "Who must have signed its image: a pattern that the signer's DN must match.",
+        optional(text),
+        None,
+        deprecated=("cernvm_signing_dn",),
+        pipe=True,
     )
     user_data_option: Mapping[str, str] = option(
         "user_data_option_XXX: replaces ##user_data_option_XXX## in its user_data.", text, many=True, pipe=True

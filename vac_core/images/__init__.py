@@ -43,7 +43,7 @@ image whose path it is given: see that it can also search the way there, and tha
 
 from __future__ import annotations
 
-from vac_core.images.cache import ImageCache
+from vac_core.images.cache import ImageCache, directory_of
 from vac_core.images.values import (
     Cached,
     Fetching,
@@ -68,5 +68,6 @@ __all__ = [
     "Refused",
     "Removed",
     "State",
+    "directory_of",
     "shown_size",
 ]

@@ -16,7 +16,7 @@ from vac_core.images.fetching import Fetcher, Wanted
 from vac_core.images.listing import listed
 from vac_core.images.locks import is_held
 from vac_core.images.rules import Rules
-from vac_core.images.store import Store
+from vac_core.images.store import SHA256, Store
 from vac_core.images.values import Cached, Fetching, Image, ImageError, Progress, Ready, Refused, Removed, State
 from vac_core.interfaces import Home, PluginError
 
@@ -27,6 +27,12 @@ DIRECTORY: Final = "imagecache"
 def directory_of(settings: Settings, state_dir: Path) -> Path:
     """Where a factory's images are."""
     return state_dir / DIRECTORY if settings.image_directory is None else Path(settings.image_directory)
+
+
+def _wanted(url: str, sha256: str | None) -> Wanted:
+    if sha256 is not None and SHA256.fullmatch(sha256) is None:
+        raise ImageError(f"{sha256!r} is no sha256: write its 64 hexadecimal digits in lower case")
+    return Wanted(url, sha256)
 
 
 def _nothing(*_told: object) -> None:
@@ -64,7 +70,7 @@ class ImageCache:
 
         With ``sha256`` it is ready as soon as an image of that checksum is here, and its currency is no question.
         """
-        wanted = Wanted(url, sha256)
+        wanted = _wanted(url, sha256)
         if sha256 is not None and (size := self._store.size(sha256)) is not None:
             return Ready(self._image(wanted, sha256, size))
         fetcher = Fetcher(self._store, wanted, self._clock)
@@ -98,7 +104,7 @@ class ImageCache:
 
         ``progress`` is called a few times a second, from another thread.
         """
-        wanted = Wanted(url, sha256)
+        wanted = _wanted(url, sha256)
         fetcher = Fetcher(self._store, wanted, self._clock)
         if sha256 is None or self._store.size(sha256) is None:
             fetcher.fetch(self._rules, self._stop, progress)
