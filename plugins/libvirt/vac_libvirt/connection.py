@@ -32,11 +32,14 @@ class Connection:
     ``lifecycle(uuid, event, detail)`` is called from libvirt's event loop.
     """
 
-    def __init__(self, uri: str, *, lifecycle: Callable[[str, int, int], None]) -> None:
+    def __init__(
+        self, uri: str, *, lifecycle: Callable[[str, int, int], None], keepalive_seconds: int = KEEPALIVE_SECONDS
+    ) -> None:
         self.uri = uri
         self.trouble = "it has not been opened yet"
         """Why it is not open; empty while it is."""
         self._lifecycle = lifecycle
+        self._keepalive_seconds = keepalive_seconds
         self._opened: Callable[[], None] = _nothing
         self._upkeep: Callable[[], None] = _nothing
         self._now: Any = None
@@ -118,7 +121,7 @@ class Connection:
     def _open(self) -> Any:
         now = libvirt.open(self.uri)
         with contextlib.suppress(libvirt.libvirtError):  # drivers without a daemon have neither
-            now.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
+            now.setKeepAlive(self._keepalive_seconds, KEEPALIVE_COUNT)
         with contextlib.suppress(libvirt.libvirtError):
             now.registerCloseCallback(self._closed, None)
         self._callback = now.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._told, None)
