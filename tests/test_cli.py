@@ -56,6 +56,17 @@ def test_each_command_s_help_says_what_it_is_for_and_has_examples(path: str) -> 
     assert (ALL[path].help or "").splitlines()[0].endswith(".")
 
 
+def test_each_of_the_core_s_commands_gives_json_but_those_that_have_nothing_to_give() -> None:
+    owners = load_plugins().owners
+    own = {name for name in ALL if owners.get(("command", name.partition(" ")[2].partition(" ")[0])) == "core-commands"}
+    silent = {
+        name
+        for name in own
+        if not isinstance(ALL[name], click.Group) and not any("--json" in one.opts for one in ALL[name].params)
+    }
+    assert silent == {"vac completion", "vac factory run"}
+
+
 def test_a_wrong_word_is_told_without_a_traceback_and_exits_with_2() -> None:
     for words in (["nonsense"], ["drain", "--until", "soon"], ["history", "--limit", "0"], ["--config", "/no/such"]):
         result = CliRunner().invoke(cli, words)
