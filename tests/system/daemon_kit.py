@@ -59,6 +59,8 @@ class Daemon:
     directory: Path
     program: Sequence[str] = (sys.executable, "-m", "vac_core")
     port: int = attrs.field(factory=free_udp_port)
+    begin: Callable[..., subprocess.Popen[str]] = subprocess.Popen
+    """What starts a process: that of a box, for a daemon that is to run in one."""
     process: subprocess.Popen[str] | None = None
     log: list[str] = attrs.field(factory=list)
     """Lines of the daemon's log that were read so far."""
@@ -99,7 +101,7 @@ class Daemon:
 
     def launch(self, **environment: str) -> subprocess.Popen[str]:
         """Start a daemon whose log is read as it comes."""
-        process = subprocess.Popen(
+        process = self.begin(
             self.command("factory", "run", "--log-format", "json"),
             stderr=subprocess.PIPE,
             env={**os.environ, **environment},

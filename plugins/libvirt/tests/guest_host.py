@@ -1,0 +1,99 @@
+"""A factory host with a libvirt of its own, and the daemon that makes virtual machines there."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import libvirt
+from engines import missing
+from system.daemon_kit import Daemon
+from tiny_guest import CMDLINE, MEMORY_MB, tiny_guest
+
+from vac_core.testing.box import LIBVIRT, LibvirtHost, libvirt_host, unavailable
+
+DISKS: Final = "/var/lib/libvirt/images/vac"
+"""Where machines' disks are, in the box."""
+
+PLUGIN: Final = """
+[plugin libvirt]
+virt_type = qemu
+"""
+
+
+@contextmanager
+def real_libvirt() -> Iterator[LibvirtHost]:
+    """A libvirt of one's own; a skip with its reason, or in CI a failure, where it cannot be had."""
+    if reason := unavailable(*LIBVIRT):
+        missing(reason)
+    with libvirt_host() as host:
+        yield host
+
+
+@attrs.define
+class GuestHost:
+    """The host and its daemon."""
+
+    libvirt: LibvirtHost
+    daemon: Daemon
+
+    def write_site(self, machinetypes: str, settings: str = "", plugin: str = PLUGIN) -> None:
+        self.daemon.write_site(machinetypes + plugin, settings)
+
+    def tiny(self, name: str, user_data: str, *, cmdline: str = "", **options: object) -> str:
+        """A [machinetype] section of tiny guests that run this user_data."""
+        guest = tiny_guest()
+        given = {
+            "machine_model": "kernel",
+            "kernel": guest.kernel,
+            "initrd": guest.initrd,
+            "cmdline": f"{CMDLINE} {cmdline}".strip(),
+            "mb_per_processor": MEMORY_MB,
+            "disk_gb_per_processor": 1,
+        }
+        return self.daemon.machinetype(name, user_data, **{**given, **options})
+
+    def domains(self) -> list[str]:
+        """Names of all domains that run, whoever made them."""
+        with libvirt.open(self.libvirt.uri) as connection:
+            return sorted(domain.name() for domain in connection.listAllDomains())
+
+    def left_of_machines(self) -> list[str]:
+        """What is still there of any machine: its domain, its disks, its record."""
+        disks = self.libvirt.box.path(DISKS)
+        records = self.daemon.state.path / "hypervisors" / "libvirt" / "machines"
+        places = [one for one in (disks / "machines", records) if one.is_dir()]
+        return self.domains() + sorted(str(one) for place in places for one in place.iterdir())
+
+    def console(self, machine_id: str) -> str:
+        """What a machine has printed."""
+        return (self.daemon.state.machine(machine_id) / "console.log").read_text("utf-8", "replace")
+
+
+@contextmanager
+def guest_host(directory: Path) -> Iterator[GuestHost]:
+    """A host whose daemon keeps its files in a directory; all that was started there ends with it."""
+    with real_libvirt() as host:
+        daemon = Daemon(directory, begin=host.box.popen)
+        one = GuestHost(host, daemon)
+        try:
+            yield one
+        finally:
+            if daemon.process is not None:
+                daemon.signal(signal.SIGKILL)
+
+
+def outputs(host: GuestHost, machine_id: str) -> dict[str, str]:
+    """What a machine has put out, by name."""
+    directory = host.daemon.state.machine(machine_id) / "joboutputs"
+    return {one.name: one.read_text("utf-8", "replace") for one in directory.iterdir()}
+
+
+def details(event: dict[str, Any]) -> dict[str, str]:
+    """What is kept with an event's machine in the journal."""
+    found: dict[str, str] = event["machine"]["details"]
+    return found
