@@ -55,6 +55,16 @@ def test_following_shows_each_line_once_and_ends_with_the_machine(control: FakeC
     assert "machine=m&" in control.requests[-1][0]
 
 
+def test_ctrl_c_ends_following_and_is_no_fault(control: FakeControl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def press(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    control.answers["GET /log"] = said("a\n", alive=True)
+    monkeypatch.setattr(logs.time, "sleep", press)
+    result = vac("logs", NAME, "--follow")
+    assert (result.exit_code, result.output) == (0, "a\n")
+
+
 def test_json_is_the_factorys_answer(control: FakeControl) -> None:
     control.answers["GET /log"] = said("x")
     assert '"log": "x"' in vac("logs", NAME, "--json").output

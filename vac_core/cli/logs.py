@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -39,10 +40,11 @@ def logs(invocation: Invocation, machine: str, follow: bool, kib: int, as_json: 
         show_json(document)
         return
     _show(document["log"])
-    while follow and document["alive"]:
-        time.sleep(FOLLOW_SECONDS)
-        before, document = document, _read(invocation, document["machine"], kib)
-        _show(news(before["log"], document["log"]))
+    with contextlib.suppress(KeyboardInterrupt):
+        while follow and document["alive"]:
+            time.sleep(FOLLOW_SECONDS)
+            before, document = document, _read(invocation, document["machine"], kib)
+            _show(news(before["log"], document["log"]))
 
 
 def _read(invocation: Invocation, machine: str, kib: int) -> Mapping[str, Any]:
