@@ -1,4 +1,8 @@
-"""The whole daemon with the ``process`` hypervisor: turnaround of a slot, filling an empty factory, and idling."""
+"""The whole daemon with the ``process`` hypervisor: turnaround of a slot, filling an empty factory, and idling.
+
+It is the core that is measured: other distributions' plugins that happen to be installed are blocked, as each would add
+what it imports to the daemon's memory.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from benchmarks.table import Row
 from vac_core.factory.history import read
+from vac_core.plugins import GROUP
 from vac_core.testing.sweep import sweep
 
 TURNS: Final = 40
@@ -120,7 +126,8 @@ def daemon(directory: Path, user_data: str, *, processors: int, more: str = "") 
     site = directory / "vac.conf"
     site.write_text(_SITE.format(processors=processors, port=free_port(), user_data=script, more=more), "ascii")
     state = directory / "state"
-    command = [sys.executable, "-m", "vac_core", "--config", str(site), "--state-dir", str(state)]
+    blocked = [word for name in other_plugins() for word in ("--no-plugin", name)]
+    command = [sys.executable, "-m", "vac_core", "--config", str(site), "--state-dir", str(state), *blocked]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen([*command, "factory", "run", "--log-level", "warning"], stderr=log)
     try:
@@ -129,6 +136,12 @@ def daemon(directory: Path, user_data: str, *, processors: int, more: str = "") 
         process.send_signal(signal.SIGTERM)
         process.wait(30)
         sweep(state)
+
+
+def other_plugins() -> list[str]:
+    """Names of installed plugins that are not the core's own."""
+    found = entry_points(group=GROUP)
+    return sorted({one.name for one in found if one.dist is None or one.dist.name != "vac-core"})
 
 
 def times_of(journal: Path, what: str) -> list[float]:
