@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,21 @@ from typing import Any
 import attrs
 import libvirt
 import pytest
+from engines import missing
 from image_server import ImageServer, content, sha256
-from own_libvirtd import own_libvirtd
 from signed_image import payload
 from vac_libvirt.disks import LocalDisks
 from vac_libvirt.disks_volumes import Volumes
+from vac_libvirt.domain import domain_xml
+from vac_libvirt.guest import Guest
+from vac_libvirt.mark import Mark
 from vac_libvirt.options import ExtraDisk, LibvirtMachine
 from vac_libvirt.parts import Storage
 
 from vac_core.images import ImageCache, Ready
 from vac_core.interfaces import CreateRequest, PluginError
 from vac_core.testing import create_request, home, machine, machinetype, settings
+from vac_core.testing.box import LIBVIRT, libvirt_host, unavailable
 
 pytestmark = pytest.mark.system
 
@@ -34,8 +39,10 @@ SETTINGS = settings(disk_gb_per_processor=7, min_disk_free_mb=0, volume_group=""
 
 @pytest.fixture(scope="module")
 def uri() -> Iterator[str]:
-    with own_libvirtd() as found:
-        yield found
+    if reason := unavailable(*LIBVIRT, "qemu-img"):
+        missing(reason)
+    with libvirt_host() as host:
+        yield host.uri
 
 
 class Open:
@@ -139,6 +146,50 @@ def test_images_out_of_qemus_reach_are_given_a_second_name_beside_the_overlay(ki
     backing = Path(storage.disks[0].backing)  # pytest's directories are closed to others
     assert backing.parent == directory
     assert backing.samefile(image.path)
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A directory that QEMU's user can reach."""
+    with tempfile.TemporaryDirectory(prefix="vac-disks-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def test_qemus_user_gets_a_machines_own_files_and_never_an_image(
+    open_directory: Path, uri: str, server: ImageServer
+) -> None:
+    connection = Open(uri)
+    kit = Kit(open_directory, connection)
+    kit.directory.mkdir(mode=0o711)
+    url, iso = server.serve("/vm.img", content(1_000_000)), server.serve("/cernvm.iso", payload())
+    for one in (url, iso):
+        kit.cache.fetch(one)
+    for wanted in (kit.request(root_image=url), kit.request(root_image=iso, machine_model="cernvm3")):
+        storage, directory = kit.make(wanted)
+        directory.chmod(0o711)
+        mark = Mark(space="vac01", factory="wn01", machine_id=wanted.machine.id)
+        guest = Guest(
+            machine_id=wanted.machine.id,
+            name=wanted.machine.name,
+            mark=mark,
+            domain_type="qemu",
+            memory_bytes=2**26,
+            processors=1,
+            disks=storage.disks,
+        )
+        domain = connection.libvirtd.createXML(domain_xml(guest), libvirt.VIR_DOMAIN_START_PAUSED)
+        images = [one.backing or one.source for one in storage.disks if one.backing or one.shared]
+        assert len(images) == 1
+        for image in images:
+            assert Path(image).parent.name == "objects"
+            assert (Path(image).stat().st_uid, stat.S_IMODE(Path(image).stat().st_mode)) == (0, 0o444)
+        own = [one.source for one in storage.disks if not one.shared]
+        assert all(Path(one).owner() == "libvirt-qemu" for one in own)
+        domain.destroy()
+        assert all(Path(one).stat().st_uid == 0 for one in (*own, *images))
+    kit.disks.close()
+    connection.libvirtd.close()
 
 
 def test_cernvm_boots_its_cd_rom_and_has_an_empty_root_disk(kit: Kit, tmp_path: Path) -> None:
