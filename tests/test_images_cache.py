@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from image_server import ImageServer, content, sha256, wait_until
 from images_kit import DAY, MACHINE, OTHER, Kit
 
 from vac_core.images import Fetching, Image, ImageCache, ImageError, Progress, Refused
-from vac_core.testing import home
+from vac_core.testing import home, settings
 
 
 @pytest.fixture
@@ -198,6 +199,25 @@ def test_leases_outlive_the_daemon_until_they_are_released(kit: Kit, server: Ima
     assert (removed.sha256, removed.size) == (image.sha256, 100_000)
     assert removed.why == "not used for more than 30 days (image_cache_days)"
     assert not image.path.exists()
+
+
+def test_a_lease_that_nobody_released_goes_after_its_machines_directory(
+    kit: Kit, server: ImageServer, tmp_path: Path
+) -> None:
+    url = server.serve("/a.img", content(100_000))
+    image = kit.fetched(url)
+    machines = tmp_path / "machines"
+    for one in (MACHINE, OTHER):
+        (machines / one).mkdir(parents=True)
+        kit.cache.lease(url, one)
+    cache = ImageCache(kit.directory, settings, machines_dir=machines, clock=lambda: kit.now)
+    (machines / MACHINE).rmdir()
+    cache.prune()
+    assert cache.leases().keys() == {MACHINE, OTHER}  # it may have been taken just now
+    for one in (MACHINE, OTHER):
+        os.utime(kit.directory / "leases" / one, (kit.now, kit.now))
+    cache.prune()
+    assert cache.leases() == {OTHER: frozenset({image.sha256})}
 
 
 @pytest.mark.parametrize("machine_id", ["", ".", "..", "a/b", "a" * 200, ".hidden"])

@@ -101,7 +101,7 @@ def _cache(invocation: Invocation) -> Iterator[ImageCache]:
     directory = directory_of(settings, invocation.state_dir)
     _check_owner(directory)
     try:
-        cache = ImageCache(directory, lambda: settings)
+        cache = ImageCache(directory, lambda: settings, machines_dir=invocation.state.machines)
         try:
             yield cache
         finally:

@@ -24,7 +24,7 @@ the file stays as it is, whatever becomes of the URL::
 
 The signatures::
 
-    ImageCache(directory: Path, settings: Callable[[], Settings], *, changed=..., clock=time.time)
+    ImageCache(directory: Path, settings: Callable[[], Settings], *, machines_dir=None, changed=..., clock=time.time)
     ImageCache.of(home: Home, changed: Callable[[], None]) -> ImageCache
     cache.state(url: str, sha256: str | None = None) -> Ready | Fetching | Refused       # never blocks for long
     cache.lease(url: str, machine_id: str, sha256: str | None = None) -> Image           # never blocks for long

@@ -23,6 +23,9 @@ from vac_core.interfaces import Home, PluginError
 DIRECTORY: Final = "imagecache"
 """Its name below the factory's state directory, as in Vac 3."""
 
+_LOST_SECONDS: Final = 3600.0
+"""A lease is at least so old before it may be lost."""
+
 
 def directory_of(settings: Settings, state_dir: Path) -> Path:
     """Where a factory's images are."""
@@ -47,11 +50,13 @@ class ImageCache:
         directory: Path,
         settings: Callable[[], Settings],
         *,
+        machines_dir: Path | None = None,
         changed: Callable[[], None] = _nothing,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = Store(directory)
         self._settings = settings
+        self._machines_dir = machines_dir
         self._clock = clock
         self._stop = threading.Event()
         self._background = Background(self._fetch_behind, changed)
@@ -63,7 +68,8 @@ class ImageCache:
 
         ``changed`` is called from a thread of the cache's own when the state of an image has changed.
         """
-        return cls(directory_of(home.settings(), home.machines_dir.parent), home.settings, changed=changed)
+        directory = directory_of(home.settings(), home.machines_dir.parent)
+        return cls(directory, home.settings, machines_dir=home.machines_dir, changed=changed)
 
     def state(self, url: str, sha256: str | None = None) -> State:
         """How an image stands now; what is missing or due for a check is asked for in the background.
@@ -122,7 +128,13 @@ class ImageCache:
         return self._store.leases()
 
     def prune(self) -> Sequence[Removed]:
-        """Take away images that are too old or too many by the site's rules; those that machines use stay."""
+        """Take away images that are too old or too many by the site's rules; those that machines use stay.
+
+        A lease that was never released goes when its machine's directory is gone, as where a state directory was lost.
+        """
+        if self._machines_dir is not None:
+            for machine_id in self._store.lost_leases(self._machines_dir, time.time() - _LOST_SECONDS):
+                self._store.release(machine_id)
         return room.prune(self._store, self._clock(), self._rules)
 
     def close(self) -> None:

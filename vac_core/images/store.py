@@ -115,6 +115,11 @@ class Store:
                 self.used(sha256)
             shutil.rmtree(self._leases / machine_id, ignore_errors=True)
 
+    def lost_leases(self, machines_dir: Path, older_than: float) -> list[str]:
+        """Machines that hold leases and whose directories are gone, which are kept for days after their ends."""
+        found = [path for path in self._leases.iterdir() if not (machines_dir / path.name).is_dir()]
+        return [path.name for path in found if path.stat().st_mtime < older_than]
+
     def leases(self) -> Mapping[str, frozenset[str]]:
         """Which images each machine uses."""
         machines = [path for path in self._leases.iterdir() if path.is_dir()]

@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import libvirt
 import pytest
 from engines import missing
 from image_server import ImageServer, content, sha256
-from signed_image import payload
+from signed_image import SIGNER, authority, image, install, payload
+from vac_libvirt.cernvm_signatures import Signatures
 from vac_libvirt.disks import LocalDisks
 from vac_libvirt.disks_volumes import Volumes
 from vac_libvirt.domain import domain_xml
@@ -181,9 +183,9 @@ def test_qemus_user_gets_a_machines_own_files_and_never_an_image(
         domain = connection.libvirtd.createXML(domain_xml(guest), libvirt.VIR_DOMAIN_START_PAUSED)
         images = [one.backing or one.source for one in storage.disks if one.backing or one.shared]
         assert len(images) == 1
-        for image in images:
-            assert Path(image).parent.name == "objects"
-            assert (Path(image).stat().st_uid, stat.S_IMODE(Path(image).stat().st_mode)) == (0, 0o444)
+        for path in map(Path, images):
+            assert path.parent.name == "objects"
+            assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (0, 0o444)
         own = [one.source for one in storage.disks if not one.shared]
         assert all(Path(one).owner() == "libvirt-qemu" for one in own)
         domain.destroy()
@@ -255,6 +257,31 @@ def test_a_hostile_image_is_refused_before_libvirt_sees_it(kit: Kit, server: Ima
         kit.make(request)
     refusals = kit.disks.resources([request.machinetype], SETTINGS).refusals
     assert "it needs a backing file" in refusals["lhcb"]
+
+
+def test_an_image_that_is_not_signed_as_it_must_be_is_refused_before_a_machine_is_promised(
+    kit: Kit, server: ImageServer, tmp_path: Path
+) -> None:
+    ca = authority()
+    certificates = install(tmp_path / "certificates", ca)
+    news = threading.Semaphore(0)
+    signatures = Signatures(certificates, changed=news.release)
+    disks = LocalDisks(kit.cache, kit.connection, kit.directory, lambda: SETTINGS, signatures=signatures)
+    good, bad = image(ca.issue()), image(authority("Other CA").issue())
+    refusals = {}
+    for path, data in (("/good.iso", good), ("/bad.iso", bad)):
+        kit.cache.fetch(server.serve(path, data))
+        of_type = kit.request(
+            root_image=server.url + path, machine_model="cernvm3", image_signing_dn=rf"/CN={SIGNER}$"
+        ).machinetype
+        assert "is being verified" in disks.resources([of_type], SETTINGS).refusals["lhcb"]
+        assert news.acquire(timeout=60)
+        refusals[path] = disks.resources([of_type], SETTINGS).refusals.get("lhcb", "")
+    assert refusals["/good.iso"] == ""
+    assert "CN=Other CA is not among the host's" in refusals["/bad.iso"]
+    wanted = kit.request(root_image=server.url + "/bad.iso", machine_model="cernvm3", image_signing_dn="/CN=")
+    with pytest.raises(PluginError, match="CN=Other CA is not among the host's"):
+        disks.make(wanted, kit.directory)
 
 
 def test_space_is_counted_at_full_size_and_images_on_their_way_are_told(kit: Kit, server: ImageServer) -> None:

@@ -9,6 +9,7 @@ import attrs
 
 from vac_core.images import ImageCache
 from vac_core.interfaces import Home
+from vac_libvirt.cernvm_signatures import Signatures
 from vac_libvirt.connection import Connection
 from vac_libvirt.delivery import ContextDelivery
 from vac_libvirt.disks import LocalDisks
@@ -29,6 +30,7 @@ class Parts:
 def assemble(home: Home, connection: Connection, news: Callable[[], None]) -> Parts:
     """The parts for a factory; ``news()`` is called when what they said in ``resources`` has changed."""
     cache = ImageCache.of(home, changed=news)
-    disks = LocalDisks(cache, connection, Path(plugin_options(home.options()).disk_directory), home.settings)
+    directory = Path(plugin_options(home.options()).disk_directory)
+    disks = LocalDisks(cache, connection, directory, home.settings, signatures=Signatures(changed=news))
     network = SlotNetwork(connection.use, home, lambda: plugin_options(home.options()))
     return Parts(disks, network, ContextDelivery(network.serves))

@@ -8,7 +8,9 @@
 Usage, as `vac_libvirt.assembly` has it::
 
     cache = ImageCache.of(home, changed=news)
-    disks = LocalDisks(cache, connection, Path(options.disk_directory), home.settings)
+    disks = LocalDisks(
+        cache, connection, Path(options.disk_directory), home.settings, signatures=Signatures(changed=news)
+    )
     storage = disks.make(request, directory)        # storage.disks, .kernel, .initrd, .details
     disks.clear(machine_id, directory)              # and whatever is in directory is the caller's to remove
     disks.close()
@@ -30,6 +32,7 @@ from vac_core.config.schema import MachineType, Settings
 from vac_core.images import ImageCache
 from vac_core.interfaces import CreateRequest
 from vac_core.powers import Resources
+from vac_libvirt.cernvm_signatures import Signatures
 from vac_libvirt.connection import Connection
 from vac_libvirt.disks_files import make_sparse
 from vac_libvirt.disks_images import Found, Images, copy
@@ -62,8 +65,9 @@ class LocalDisks:
         directory: Path,
         settings: Callable[[], Settings],
         volumes: Callable[[str], Volumes] = Volumes,
+        signatures: Signatures | None = None,
     ) -> None:
-        self._images = Images(cache)
+        self._images = Images(cache, signatures or Signatures())
         self._cache = cache
         self._connection = connection
         self._directory = directory

@@ -14,7 +14,7 @@ from vac_core.config.problems import public_url
 from vac_core.config.schema import MachineType
 from vac_core.images import ImageCache, ImageError, Ready
 from vac_core.interfaces import PluginError
-from vac_libvirt.cernvm_image import CERTIFICATES, verify
+from vac_libvirt.cernvm_signatures import Signatures
 from vac_libvirt.disks_bases import Base, BaseError, inspect
 from vac_libvirt.disks_files import blocked_at
 from vac_libvirt.disks_wanted import Source, is_cernvm, path_of, sources
@@ -44,9 +44,9 @@ class Look:
 class Images:
     """Finds images."""
 
-    def __init__(self, cache: ImageCache, certificates: Path = CERTIFICATES) -> None:
+    def __init__(self, cache: ImageCache, signatures: Signatures) -> None:
         self.cache = cache
-        self._certificates = certificates
+        self._signatures = signatures
 
     def look(self, machinetype: MachineType) -> Look:
         """How a machinetype's images stand now; what is missing is fetched in the background."""
@@ -56,6 +56,10 @@ class Images:
                 path = self._path(one, machinetype)
                 if one.option == "root_image":
                     root_size = self._root_size(path, machinetype)
+                    if machinetype.image_signing_dn and (
+                        why := self._signatures.look(path, machinetype.image_signing_dn)
+                    ):
+                        return Look(trouble=why)
             except ImageError as error:
                 return Look(trouble=str(error))
             except (ValueError, BaseError) as error:
@@ -96,7 +100,7 @@ class Images:
         except BaseError as error:
             raise PluginError(f"root_image = {public_url(machinetype.root_image or '')}: {error}") from None
         if machinetype.image_signing_dn:
-            verify(found.path, machinetype.image_signing_dn, self._certificates)
+            self._signatures.verify(found.path, machinetype.image_signing_dn)
         return attrs.evolve(base, path=within_reach(found, directory))
 
 
