@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 _MOST_OCTETS: Final = 1048576
 _BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----\r?\n?", re.DOTALL)
@@ -42,6 +42,11 @@ class Credential:
     def chain_pem(self) -> bytes:
         """The certificates as PEM."""
         return b"".join(one.public_bytes(Encoding.PEM) for one in self.chain)
+
+    @property
+    def key_pem(self) -> bytes:
+        """The key as PEM, in the form that old readers know: not to be shown, nor written where others can read."""
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
     @property
     def subject(self) -> str:

@@ -1,1 +1,22 @@
-"""Machines whose job agent pulls jobs from a DIRAC task queue; still to be written."""
+"""Machines whose job agent pulls jobs from a DIRAC task queue, for LHCb and for any other VO that uses DIRAC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vac_core.hookspecs import hookimpl
+from vac_core.interfaces import Contextualiser, OptionSet
+from vac_lhcb.context import LhcbContextualiser
+from vac_lhcb.options import OPTION_SET, LhcbMachine
+
+
+@hookimpl
+def vac_contextualisers() -> Iterable[Contextualiser]:
+    """Offer ``lhcb``."""
+    return [LhcbContextualiser()]
+
+
+@hookimpl
+def vac_options() -> Iterable[OptionSet]:
+    """Declare the ``dirac_`` options of machinetypes."""
+    return [OptionSet(name=OPTION_SET, section="machinetype", schema=LhcbMachine)]

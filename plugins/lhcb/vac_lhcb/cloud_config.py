@@ -1,0 +1,60 @@
+"""A pilot's run as ``#cloud-config``: what virtual machines of today are given as their user data."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any, Final
+
+from vac_core.config.schema import MachineType
+from vac_lhcb.options import machine_options
+from vac_lhcb.script import inside
+
+PROGRAM_DIR: Final = "/usr/local/libexec/vac-lhcb"
+SETTINGS_DIR: Final = "/etc/vac-lhcb"
+_START: Final = "start.sh"
+
+
+def cloud_config(machinetype: MachineType, settings: bytes, secrets: Mapping[str, bytes]) -> bytes:
+    """The whole user data: cloud-init reads JSON as the YAML that it is."""
+    options = machine_options(machinetype)
+    start = resources.files("vac_lhcb.inside").joinpath(_START).read_bytes()
+    files = {
+        **{f"{PROGRAM_DIR}/{name}": (text.encode(), 0o644) for name, text in inside().items()},
+        f"{PROGRAM_DIR}/{_START}": (start, 0o755),
+        f"{SETTINGS_DIR}/settings.json": (settings, 0o644),
+        **{f"{SETTINGS_DIR}/{name}": (content, 0o600) for name, content in secrets.items()},
+        "/etc/cvmfs/default.local": (_cvmfs(machinetype).encode(), 0o644),
+    }
+    told: Mapping[str, Any] = {
+        "fs_setup": [{"device": f"/dev/{machinetype.scratch_device}", "filesystem": "ext4", "partition": "none"}],
+        "mounts": [[f"/dev/{machinetype.scratch_device}", "/scratch", "auto", "defaults,nofail"]],
+        "users": ["default", {"name": options.dirac_user, "lock_passwd": True, "shell": "/bin/bash"}],
+        "write_files": [_file(path, content, mode) for path, (content, mode) in files.items()],
+        "runcmd": [[f"{PROGRAM_DIR}/{_START}"]],
+    }
+    return b"#cloud-config\n" + json.dumps(told, indent=1).encode("ascii") + b"\n"
+
+
+def _file(path: str, content: bytes, mode: int) -> Mapping[str, str]:
+    packed = base64.b64encode(gzip.compress(content, mtime=0)).decode("ascii")
+    return {"path": path, "permissions": f"{mode:04o}", "encoding": "gz+b64", "content": packed}
+
+
+def _cvmfs(machinetype: MachineType) -> str:
+    """CVMFS's own settings; ``auto`` finds the proxies by WPAD."""
+    proxy = machine_options(machinetype).dirac_cvmfs_proxy or machinetype.user_data_option.get("cvmfs_proxy", "auto")
+    lines = {"CVMFS_HTTP_PROXY": "auto;DIRECT" if proxy == "auto" else proxy}
+    if proxy == "auto":
+        lines["CVMFS_PAC_URLS"] = "http://grid-wpad/wpad.dat;http://wpad/wpad.dat;http://cernvm-wpad.cern.ch/wpad.dat"
+    if machinetype.cvmfs_repositories:
+        lines["CVMFS_REPOSITORIES"] = ",".join(machinetype.cvmfs_repositories)
+    return "".join(f"{name}={_quoted(value)}\n" for name, value in lines.items())
+
+
+def _quoted(value: str) -> str:
+    """As a shell reads it, which reads that file."""
+    return "'" + value.replace("'", "'\\''") + "'"

@@ -1,0 +1,139 @@
+"""The contextualiser ``lhcb``: contexts of machines whose job agent pulls a VO's jobs from DIRAC's task queue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from vac_grid.credential import CredentialError
+from vac_grid.user_data import GridUserData
+
+from vac_core.builtin.user_data import public_keys
+from vac_core.config.schema import MachineType
+from vac_core.interfaces import (
+    Context,
+    ContextFile,
+    ContextRequest,
+    Contextualiser,
+    Home,
+    MachineTypeError,
+    PluginError,
+)
+from vac_core.powers import Resources
+from vac_lhcb.cloud_config import SETTINGS_DIR, cloud_config
+from vac_lhcb.credentials import credential_files, source_of
+from vac_lhcb.legacy import legacy_user_data
+from vac_lhcb.options import machine_options
+from vac_lhcb.places import Place, place_of
+from vac_lhcb.script import run_script
+from vac_lhcb.settings import machine_settings
+
+TEMPLATE: Final = "template"
+_LEGACY: Final = "legacy"
+
+
+class LhcbContextualiser(Contextualiser):
+    """Makes the contexts; what is to be known of a pilot stands in the machinetype's ``dirac_`` options."""
+
+    name = "lhcb"
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._templates = GridUserData(clock)
+        self._factory = ""
+
+    def start(self, home: Home) -> None:
+        """Take note of the factory's name, which templates may ask for."""
+        self._factory = home.factory
+        self._templates.start(home)
+
+    def check(self, machinetype: MachineType) -> Sequence[str]:
+        """What is wrong with the options; no URL and no certificate is looked at."""
+        options = machine_options(machinetype)
+        if options.dirac_era == TEMPLATE:
+            return self._templates.check(machinetype)
+        problems = [] if options.dirac_site else [_no_site(machinetype)]
+        if options.dirac_era == _LEGACY and not place_of(machinetype.machine_model).boots:
+            problems.append("dirac_era: legacy is for machines that boot CernVM: set it to pilot3")
+        if not options.dirac_pilot_urls:
+            problems.append("dirac_pilot_urls: there is none: write where the VO publishes its pilot")
+        try:
+            source_of(machinetype)
+        except MachineTypeError as error:
+            problems.append(str(error))
+        return problems
+
+    def missing(self, machinetype: MachineType) -> Sequence[str]:
+        """What is wrong with the certificate now, or will be within days."""
+        if machine_options(machinetype).dirac_era == TEMPLATE:
+            return self._templates.missing(machinetype)
+        source = source_of(machinetype)
+        told = source.warning(machinetype, self._clock()) if source else ""
+        return [f"dirac_cert: {told}"] if told else []
+
+    def resources(self, machinetypes: Sequence[MachineType]) -> Resources:
+        """Refuse those machinetypes whose certificate will not do for a machine's whole life."""
+        templates = [one for one in machinetypes if machine_options(one).dirac_era == TEMPLATE]
+        refusals = dict(self._templates.resources(templates).refusals)
+        for one in machinetypes:
+            source = source_of(one) if one not in templates else None
+            if source is not None and (why := source.refusal(one, self._clock())):
+                refusals[one.name] = f"dirac_cert: {why}"
+        return Resources(refusals=refusals)
+
+    def context(self, request: ContextRequest) -> Context:
+        """Make the context. Raises `MachineTypeError` for wrong options, `PluginError` for a bad certificate."""
+        machinetype = request.machinetype
+        if machine_options(machinetype).dirac_era == TEMPLATE:
+            return self._templates.context(request)
+        problems = self.check(machinetype)
+        if problems:
+            raise MachineTypeError(f"machinetype {machinetype.name}: {'; '.join(problems)}")
+        try:
+            secrets = credential_files(machinetype, request.machine, self._clock())
+        except CredentialError as error:  # not for good: it may yet be renewed
+            raise PluginError(f"machinetype {machinetype.name}, dirac_cert: {error}") from error
+        place = place_of(machinetype.machine_model)
+        return Context(
+            machine_id=request.machine.id,
+            hostname=request.machine.name,
+            user_data=self._user_data(request, place, secrets),
+            machinefeatures=request.features.machinefeatures,
+            jobfeatures=request.features.jobfeatures,
+            public_keys=public_keys(Path(request.settings.root_public_key)),
+            files=_files(place, secrets),
+            environment=_environment(request),
+        )
+
+    def _user_data(self, request: ContextRequest, place: Place, secrets: Mapping[str, bytes]) -> bytes:
+        if machine_options(request.machinetype).dirac_era == _LEGACY:
+            return legacy_user_data(request, secrets, self._factory)
+        settings = machine_settings(request, place, sorted(secrets))
+        if place.boots:
+            return cloud_config(request.machinetype, settings, secrets)
+        return run_script(settings, secrets, SETTINGS_DIR if place.has_files else "")
+
+
+def _no_site(machinetype: MachineType) -> str:
+    return (
+        f"machinetype {machinetype.name} has no dirac_site: set dirac_site to the site's name in DIRAC, such as "
+        "VAC.Example.uk"
+    )
+
+
+def _files(place: Place, secrets: Mapping[str, bytes]) -> tuple[ContextFile, ...]:
+    """Secrets of a container are files that only its root can read."""
+    if place.boots or not place.has_files:
+        return ()
+    return tuple(ContextFile(path=f"{SETTINGS_DIR}/{name}", content=one, mode=0o600) for name, one in secrets.items())
+
+
+def _environment(request: ContextRequest) -> Mapping[str, str]:
+    urls = request.urls
+    return {
+        "MACHINEFEATURES": urls.machinefeatures,
+        "JOBFEATURES": urls.jobfeatures,
+        "JOBOUTPUTS": urls.joboutputs,
+    }

@@ -1,0 +1,58 @@
+"""What the script in a machine is told: the JSON file that ``python3 -m inside`` reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from vac_core.interfaces import ContextRequest
+from vac_lhcb.arguments import pilot_arguments, queue_path
+from vac_lhcb.options import LhcbMachine, machine_options
+from vac_lhcb.places import Place
+
+DRAIN_FILE: Final = "/var/lib/dirac_drain"
+"""While it is there DIRAC's job agents take no job. It holds for a whole host."""
+_END_MARGIN_SECONDS: Final = 300
+_SPOOL: Final = "/var/spool/joboutputs"
+
+
+def ce_name(request: ContextRequest, options: LhcbMachine) -> str:
+    """What the space is called as a CE in DIRAC."""
+    return options.dirac_ce or request.settings.vac_space
+
+
+def machine_settings(request: ContextRequest, place: Place, credentials: Sequence[str]) -> bytes:
+    """The JSON file; nothing in it is secret.
+
+    ``credentials`` are names of files beside it. What a machine may know only when it runs is empty: it then looks
+    into its features, or makes an identifier of its own.
+    """
+    options, urls = machine_options(request.machinetype), request.urls
+    ce = ce_name(request, options)
+    told: Mapping[str, Any] = {
+        "arguments": pilot_arguments(options, ce),
+        "authorities": options.dirac_authorities,
+        "checksums": options.dirac_pilot_checksums,
+        "credentials": credentials,
+        "drain_file": DRAIN_FILE if place.has_files else "",
+        "drain_seconds": options.dirac_drain_seconds,
+        "end_margin": _END_MARGIN_SECONDS,
+        "environment": {"DIRAC_PILOT_VO": options.dirac_vo},
+        "heartbeat_file": request.machinetype.heartbeat_file or "",
+        "jobfeatures": urls.jobfeatures,
+        "joboutputs": urls.joboutputs,
+        "machinefeatures": urls.machinefeatures,
+        "machinetype": request.machinetype.name,
+        "pilot_urls": options.dirac_pilot_urls,
+        "power_off": place.boots,
+        "python": options.dirac_python or "",
+        "queue_path": queue_path(options, ce) if options.dirac_read_features else "",
+        "scheme": place.scheme,
+        "space": request.settings.vac_space,
+        "spool": _SPOOL,
+        "user": options.dirac_user if place.boots else "",
+        "uuid": request.machine.id,
+        "work_parents": place.work_parents,
+    }
+    return json.dumps(told, indent=1, sort_keys=True).encode("ascii") + b"\n"
