@@ -9,13 +9,13 @@ from typing import Any
 
 import docker
 from engines import missing
+from vac_docker import DockerMachine
+from vac_docker.testing import busybox_archive
 
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import CreateRequest, Home
 from vac_core.testing import create_request, machine
 from vac_core.testing.box import DOCKER, PODMAN, ContainerHost, docker_host, podman_host, unavailable
-from vac_docker import DockerMachine
-from vac_docker.testing import busybox_archive
 
 IMAGE = "localhost/vac-tests:1"
 """Busybox, which every engine here has."""

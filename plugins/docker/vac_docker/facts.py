@@ -48,6 +48,7 @@ class Facts:
     def __str__(self) -> str:
         parts = [f"{self.product} {self.version}", f"storage {self.driver or 'unknown'}", f"cgroup v{self.cgroup}"]
         parts += ["rootless"] * self.rootless + ["user namespaces"] * self.userns
+        parts += [] if self.init else ["no init program, so that process 1 itself must heed SIGTERM"]
         return f"{', '.join(parts)}; limits that hold: {', '.join(sorted(self.limits)) or 'none'}"
 
 

@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 
 _FIRST_RETRY: Final = 30.0
 _LONGEST_RETRY: Final = 1800.0
-_MOMENT_SECONDS: Final = 0.3
-"""Long enough to find that an image is here."""
+_MOMENT_SECONDS: Final = 2.0
+"""Long enough for any engine to say that an image is here; waited once for each."""
 
 
 @attrs.define
