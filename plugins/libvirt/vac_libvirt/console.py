@@ -33,8 +33,8 @@ def console(invocation: Invocation, machine: str, force: bool) -> None:
         stream = _open(uri, machine, site.settings.vac_space, force)
     except libvirt.libvirtError as error:
         raise Trouble(str(explained(error, f"the console of {machine} cannot be opened"))) from error
-    click.echo(f"connected to {machine}; Ctrl-] ends it", err=True)
     with raw_terminal(sys.stdin.fileno()):
+        click.echo(f"connected to {machine}; Ctrl-] ends it\r", err=True)
         has_ended = converse(stream, sys.stdin.fileno(), sys.stdout.fileno())
     click.echo(f"\n{machine} has ended" if has_ended else "\nno longer connected", err=True)
 

@@ -17,6 +17,7 @@ ESCAPE: Final = b"\x1d"
 """Ctrl-], which no shell or editor wants."""
 
 _CHUNK: Final = 4096
+_PARTING_SECONDS: Final = 1.0
 
 
 @contextlib.contextmanager
@@ -27,7 +28,7 @@ def raw_terminal(descriptor: int) -> Iterator[None]:
         return
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setraw(descriptor)
+        tty.setraw(descriptor, termios.TCSANOW)  # what was typed ahead is kept
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
@@ -43,10 +44,10 @@ def converse(stream: Any, given: int, shown: int) -> bool:
     reader.start()
     try:
         escaped = _pass_on(stream, given, ended)
-    finally:
         with contextlib.suppress(libvirt.libvirtError):
             stream.abort()
-        reader.join(1.0)
+    finally:
+        reader.join(_PARTING_SECONDS)
         os.close(ended)
     return not escaped
 

@@ -40,6 +40,7 @@ _MENDS: Final = (
     ("Network not found", "make that network, or mend network in the machinetype"),
     ("Cannot get interface MTU", "make that bridge, or mend bridge in the machinetype"),
     ("cgroup CPU controller is not mounted", "let libvirt have the cpu controller of cgroups"),
+    ("Active console session exists", "end the conversation there, or take it over with --force"),
     ("No space left on device", "free some space"),
     ("could not find capabilities", "install QEMU for this architecture, or mend virt_type in [plugin libvirt]"),
     ("does not support", "use options that this QEMU supports"),
