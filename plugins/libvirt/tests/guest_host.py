@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import libvirt
@@ -69,6 +69,10 @@ class GuestHost:
         places = [one for one in (disks / "machines", records) if one.is_dir()]
         return self.domains() + sorted(str(one) for place in places for one in place.iterdir())
 
+    def let_go(self, machine_id: str) -> None:
+        """Let a machine find that its machinefeatures have a key ``go``, for which it waits."""
+        (self.daemon.state.machine(machine_id) / "machinefeatures" / "go").write_text("1")
+
     def console(self, machine_id: str) -> str:
         """What a machine has printed."""
         return (self.daemon.state.machine(machine_id) / "console.log").read_text("utf-8", "replace")
@@ -90,10 +94,5 @@ def guest_host(directory: Path) -> Iterator[GuestHost]:
 def outputs(host: GuestHost, machine_id: str) -> dict[str, str]:
     """What a machine has put out, by name."""
     directory = host.daemon.state.machine(machine_id) / "joboutputs"
-    return {one.name: one.read_text("utf-8", "replace") for one in directory.iterdir()}
-
-
-def details(event: dict[str, Any]) -> dict[str, str]:
-    """What is kept with an event's machine in the journal."""
-    found: dict[str, str] = event["machine"]["details"]
-    return found
+    there = directory.iterdir() if directory.is_dir() else ()
+    return {one.name: one.read_text("utf-8", "replace") for one in there}

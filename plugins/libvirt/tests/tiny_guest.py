@@ -18,7 +18,7 @@ from tiny_initrd import in_order, initrd
 FILES: Final = Path(__file__).with_name("tiny_guest_files")
 
 MODULES: Final = (
-    "virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "isofs", "af_packet", "evdev", "button",
+    "virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "isofs", "af_packet", "evdev", "button", "pvpanic_mmio",
     "virtio_scsi", "ata_piix", "sr_mod",
 )  # fmt: skip
 
