@@ -90,7 +90,7 @@ def difference(network: ET.Element, plan: NetworkPlan) -> Difference:
         for what in sorted(wanted.keys() | there.keys())
         if wanted.get(what) != there.get(what)
     )
-    here, planned = reserved(network), reservations(plan)
+    here, planned = dict.fromkeys(reserved(network)), dict.fromkeys(reservations(plan))
     return Difference(
         structure,
         superfluous=tuple(one for one in here if one not in planned),

@@ -15,9 +15,10 @@ import attrs
 import pytest
 
 from vac_core.config.schema import MachineType
+from vac_core.context.delivery import DELIVERIES
 from vac_core.interfaces import CreateRequest, Home, Hypervisor, MachineTypeError, Urls
 from vac_core.model import Health
-from vac_core.powers import CanCap, CanPause, HasResources, KeepsLog, Resources, ServesGuests
+from vac_core.powers import CanCap, CanPause, DeliversContexts, HasResources, KeepsLog, Resources, ServesGuests
 from vac_core.testing.contracts.host import Host, opened
 from vac_core.testing.makers import create_request, machine, machinetype
 from vac_core.testing.makers import home as make_home
@@ -288,3 +289,8 @@ class HypervisorContract:
         for address, port in host.hypervisor.service_addresses():
             assert ipaddress.ip_address(address) not in given
             assert 0 < port < 65536
+
+    def test_its_way_of_delivery_is_one_that_there_is(self, host: Host) -> None:
+        if not isinstance(host.hypervisor, DeliversContexts):
+            pytest.skip("this hypervisor has one way of delivering contexts")
+        assert host.hypervisor.delivery_of(self.machinetype(host.hypervisor)) in DELIVERIES
