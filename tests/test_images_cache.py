@@ -280,6 +280,35 @@ def test_threads_that_want_one_image_fetch_it_once(kit: Kit, server: ImageServer
     assert server.sent == 1_000_000
 
 
+def test_an_image_is_never_taken_from_under_a_lease(kit: Kit, server: ImageServer) -> None:
+    url = server.serve("/a.img", content(1000))
+    kit.cache.fetch(url)
+    kit.rules["image_cache_gb"] = 0.0
+    over = threading.Event()
+
+    def prune() -> None:
+        while not over.is_set():
+            kit.another().prune()
+
+    pruner = threading.Thread(target=prune)
+    pruner.start()
+    leased = 0
+    for number in range(200):
+        try:
+            image = kit.cache.lease(url, f"machine-{number}")
+        except ImageError:
+            kit.rules["image_cache_gb"] = 1.0
+            kit.cache.fetch(url)
+            kit.rules["image_cache_gb"] = 0.0
+        else:
+            leased += 1
+            assert image.path.read_bytes()
+            kit.cache.release(f"machine-{number}")
+    over.set()
+    pruner.join()
+    assert leased
+
+
 def test_progress_is_told_by_whoever_looks(kit: Kit, server: ImageServer) -> None:
     url = server.serve("/a.img", content(1_000_000), hold_after=400_000)
     told: list[Progress] = []

@@ -18,6 +18,9 @@ from engines import missing
 from image_server import ImageServer, closed_port, content, sha256, wait_until
 from images_kit import Kit
 
+from vac_core.images import Refused
+from vac_core.images.records import key
+
 SIZE = 1_000_000
 FETCH = """
 import sys
@@ -245,6 +248,19 @@ def test_space_that_is_not_there_is_told_before_anything_is_fetched(
         f"the disk of the image cache {kit.directory} has 500.0 kB to spare, and 1.0 MB are to come: "
         "free some space, or lower image_cache_gb"
     )
+
+
+def test_a_disk_that_refuses_records_is_told_and_left_alone_for_a_while(kit: Kit, server: ImageServer) -> None:
+    url = server.serve("/a.img", content(SIZE))
+    blocked = kit.directory / "sources" / key(url, None)
+    blocked.write_text("a file where a directory is to be")
+    why = kit.refused(url)
+    assert why.startswith(f"{blocked}: File exists: see that the disk of the image cache is whole and not full")
+    assert kit.cache.state(url) == Refused(why)
+    assert not kit.news.acquire(timeout=0.1)
+    blocked.unlink()
+    kit.now += 60.0
+    kit.fetched(url)
 
 
 def python(*words: str, **how: Any) -> subprocess.Popen[str]:

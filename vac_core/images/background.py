@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
+
+logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 2
 
@@ -53,6 +56,8 @@ class Background(Generic[K]):
         while (what := self._next()) is not None:
             try:
                 self._work(what)
+            except Exception:
+                logger.exception("unexpected trouble in the background")
             finally:
                 with self._lock:
                     self._taken.discard(what)

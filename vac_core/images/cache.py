@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +15,20 @@ from vac_core.images.fetching import Fetcher, Wanted
 from vac_core.images.listing import listed
 from vac_core.images.locks import is_held
 from vac_core.images.rules import Rules
+from vac_core.images.standing import is_recent
 from vac_core.images.store import SHA256, Store
-from vac_core.images.values import Cached, Fetching, Image, ImageError, Progress, Ready, Refused, Removed, State
+from vac_core.images.values import (
+    Cached,
+    Fetching,
+    Image,
+    ImageError,
+    Progress,
+    Ready,
+    Refused,
+    Removed,
+    State,
+    on_disk,
+)
 from vac_core.interfaces import Home, PluginError
 
 DIRECTORY: Final = "imagecache"
@@ -59,6 +70,7 @@ class ImageCache:
         self._machines_dir = machines_dir
         self._clock = clock
         self._stop = threading.Event()
+        self._failures: dict[Wanted, tuple[float, str]] = {}
         self._background = Background(self._fetch_behind, changed)
         self._store.prepare()
 
@@ -77,24 +89,32 @@ class ImageCache:
         With ``sha256`` it is ready as soon as an image of that checksum is here, and its currency is no question.
         """
         wanted = _wanted(url, sha256)
-        if sha256 is not None and (size := self._store.size(sha256)) is not None:
+        try:
+            with on_disk():
+                return self._state(wanted)
+        except ImageError as error:
+            return Refused(str(error))
+
+    def _state(self, wanted: Wanted) -> State:
+        if (sha256 := wanted.sha256) is not None and (size := self._store.size(sha256)) is not None:
             return Ready(self._image(wanted, sha256, size))
         fetcher = Fetcher(self._store, wanted, self._clock)
         found = fetcher.standing(self._rules)
-        if found.due and not self._stop.is_set():
+        failed, why = self._failures.get(wanted, (None, ""))
+        if found.due and not self._stop.is_set() and not is_recent(failed, self._clock()):
             self._background.ask(wanted)
         if found.usable and (image := self._current(fetcher)) is not None:
             return Ready(image)
         if self._background.has(wanted) or is_held(fetcher.lock):
             return Fetching(wanted.public, fetcher.progress())
-        return Refused(found.problem or f"{wanted.public} was not fetched yet")
+        return Refused(found.problem or why or f"{wanted.public} was not fetched yet")
 
     def lease(self, url: str, machine_id: str, sha256: str | None = None) -> Image:
         """Give a machine an image that is ready, and keep its file for it until `release`, also if this process dies.
 
         Raises `ImageError` with the reason of `state` where it is not ready.
         """
-        with self._store.lock():
+        with on_disk(), self._store.lock():
             state = self.state(url, sha256)
             if not isinstance(state, Ready):
                 raise ImageError(state.reason)
@@ -103,7 +123,8 @@ class ImageCache:
 
     def release(self, machine_id: str) -> None:
         """Give up all that a machine has leased. A machine that is not known is no error."""
-        self._store.release(machine_id)
+        with on_disk():
+            self._store.release(machine_id)
 
     def fetch(self, url: str, sha256: str | None = None, progress: Callable[[Progress], None] = _nothing) -> Image:
         """Have the current image here, and return when it is; raises `PluginError`.
@@ -121,7 +142,8 @@ class ImageCache:
 
     def cached(self) -> Sequence[Cached]:
         """All that is here, also what is not whole and what no URL leads to any more."""
-        return listed(self._store, self._rules, self._clock())
+        with on_disk():
+            return listed(self._store, self._rules, self._clock())
 
     def leases(self) -> Mapping[str, frozenset[str]]:
         """The checksums of the images that each machine holds, by the machine's id."""
@@ -132,10 +154,11 @@ class ImageCache:
 
         A lease that was never released goes when its machine's directory is gone, as where a state directory was lost.
         """
-        if self._machines_dir is not None:
-            for machine_id in self._store.lost_leases(self._machines_dir, time.time() - _LOST_SECONDS):
-                self._store.release(machine_id)
-        return room.prune(self._store, self._clock(), self._rules)
+        with on_disk():
+            if self._machines_dir is not None:
+                for machine_id in self._store.lost_leases(self._machines_dir, time.time() - _LOST_SECONDS):
+                    self._store.release(machine_id)
+            return room.prune(self._store, self._clock(), self._rules)
 
     def close(self) -> None:
         """Break off what is being fetched in the background; it goes on from there another time."""
@@ -157,5 +180,9 @@ class ImageCache:
 
     def _fetch_behind(self, wanted: Wanted) -> None:
         fetcher = Fetcher(self._store, wanted, self._clock)
-        with contextlib.suppress(PluginError):  # it is kept on disk, and told by the image's state
+        try:
             fetcher.fetch(self._rules, self._stop, _nothing)
+        except PluginError as error:  # it is kept on disk too, unless that is what failed
+            self._failures[wanted] = (self._clock(), str(error))
+        else:
+            self._failures.pop(wanted, None)

@@ -22,7 +22,7 @@ from vac_core.images.rules import Rules
 from vac_core.images.standing import Standing, standing
 from vac_core.images.store import Store
 from vac_core.images.transfer import Transfer
-from vac_core.images.values import ImageError, Progress
+from vac_core.images.values import ImageError, Progress, on_disk
 from vac_core.interfaces import PluginError
 
 _LOOK_SECONDS: Final = 0.2
@@ -78,6 +78,10 @@ class Fetcher:
 
     def fetch(self, rules: Rules, stop: threading.Event, told: Callable[[Progress], None]) -> None:
         """Have the current image here, by oneself or by waiting for another who is at it; raises `PluginError`."""
+        with on_disk():
+            self._wait_and_fetch(rules, stop, told)
+
+    def _wait_and_fetch(self, rules: Rules, stop: threading.Event, told: Callable[[Progress], None]) -> None:
         before, waited = self.source(), False
         deadline = time.monotonic() + rules.deadline_seconds
         while time.monotonic() < deadline:

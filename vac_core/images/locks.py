@@ -34,7 +34,7 @@ def is_held(path: Path) -> bool:
     """Whether anybody holds it."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         return not _taken(descriptor, fcntl.LOCK_SH)

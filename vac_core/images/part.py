@@ -105,7 +105,7 @@ def progress(directory: Path, now: float) -> Progress | None:
     record = read(directory / "part.json", PartRecord)
     try:
         octets = (directory / "part").stat().st_size
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     if record is None or not octets:
         return None

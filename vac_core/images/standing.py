@@ -32,11 +32,16 @@ def standing(source: Source | None, *, here: bool, now: float, rules: Rules) -> 
     if whole and source.pinned:
         return Standing(usable=True, due=False)
     age = _age(source.checked, now)
-    rested = _age(source.tried, now) >= RETRY_SECONDS or not source.problem
+    rested = not source.problem or not is_recent(source.tried, now)
     usable = whole and not source.outdated and age <= rules.stale_seconds
     due = rested and (not usable or age >= rules.check_seconds)
     problem = "" if usable else _problem(source, whole=whole, rules=rules)
     return Standing(usable=usable, due=due, problem=problem)
+
+
+def is_recent(failed: float | None, now: float) -> bool:
+    """Whether a failure is so recent that it is not tried again."""
+    return _age(failed, now) < RETRY_SECONDS
 
 
 def _age(then: float | None, now: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,19 @@ _STEP: Final = 1000
 
 class ImageError(PluginError):
     """An image cannot be had, or not yet. The message names it, without what may be secret in its URL, and says why."""
+
+
+@contextlib.contextmanager
+def on_disk() -> Iterator[None]:
+    """Turn what the cache's disk refuses into `ImageError`."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or "the image cache"
+        raise ImageError(
+            f"{where}: {error.strerror}: see that the disk of the image cache is whole and not full, and that the "
+            "factory may write there"
+        ) from error
 
 
 def shown_size(octets: float) -> str:
