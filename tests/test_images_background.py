@@ -36,10 +36,17 @@ def test_two_pieces_of_work_are_done_at_a_time_and_each_once() -> None:
 
 
 def test_what_waits_can_be_forgotten() -> None:
-    go, done = threading.Event(), threading.Semaphore(0)
-    background = Background(lambda _what: go.wait(60), done.release)
+    begun, go, done = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
+
+    def work(what: int) -> None:
+        begun.release()
+        assert go.wait(60)
+
+    background = Background(work, done.release)
     for what in (1, 2, 3):
         background.ask(what)
+    for _ in range(2):
+        assert begun.acquire(timeout=60)
     background.forget()
     assert not background.has(3)
     go.set()
