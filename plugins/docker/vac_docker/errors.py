@@ -35,6 +35,7 @@ _MENDS: Final = (
     ("no space left on device", "free some space on the engine's disk"),
     ("pull access denied", "see that the image's name is right, and give credentials with docker_auth_file"),
     ("unauthorized", "give credentials for the registry with docker_auth_file"),
+    ("no basic auth credentials", "give credentials for the registry with docker_auth_file"),
     ("authentication required", "give credentials for the registry with docker_auth_file"),
     ("denied", "see that the credentials in docker_auth_file may have this image"),
     ("manifest unknown", "see that there is such a tag or digest"),
