@@ -101,11 +101,12 @@ class ImageCache:
         fetcher = Fetcher(self._store, wanted, self._clock)
         found = fetcher.standing(self._rules)
         failed, why = self._failures.get(wanted, (None, ""))
-        if found.due and not self._stop.is_set() and not is_recent(failed, self._clock()):
+        asked = found.due and not self._stop.is_set() and not is_recent(failed, self._clock())
+        if asked:
             self._background.ask(wanted)
         if found.usable and (image := self._current(fetcher)) is not None:
             return Ready(image)
-        if self._background.has(wanted) or is_held(fetcher.lock):
+        if asked or self._background.has(wanted) or is_held(fetcher.lock):
             return Fetching(wanted.public, fetcher.progress())
         return Refused(found.problem or why or f"{wanted.public} was not fetched yet")
 
