@@ -8,6 +8,7 @@ import click
 
 from vac_core.hookspecs import hookimpl
 from vac_core.interfaces import Hypervisor, OptionSet
+from vac_libvirt.cernvm_image_command import cernvm_signature
 from vac_libvirt.console import console
 from vac_libvirt.hypervisor import LibvirtHypervisor
 from vac_libvirt.options import OPTION_SET, LibvirtMachine, LibvirtPlugin
@@ -32,5 +33,5 @@ def vac_options() -> Iterable[OptionSet]:
 
 @hookimpl
 def vac_commands() -> Iterable[click.Command]:
-    """Offer their consoles."""
-    return [console]
+    """Offer their consoles, and to verify CernVM's images by hand."""
+    return [cernvm_signature, console]
