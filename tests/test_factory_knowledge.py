@@ -20,6 +20,7 @@ from vac_core.factory.knowledge import Knowledge
 from vac_core.factory.new_machine import new_machine, slot_name
 from vac_core.factory.roster import Roster
 from vac_core.model import Happening, Machine, MachineState, Outcome
+from vac_core.powers import Resources
 from vac_core.testing import (
     NOW,
     FakeContextualiser,
@@ -77,7 +78,7 @@ def test_a_situation_holds_all_that_a_decision_needs(known: Knowledge) -> None:
     running, ended = add(known, 0, MachineState.RUNNING), add(known, 1, MachineState.ENDED)
     peers = [factory_report("wn02.example.org", lhcb=30.0)]
     now = site(shutdown_time=int(NOW) + 500)
-    seen = known.situation(now, now.machinetypes, {"atlas": "broken"}, peers, NOW)
+    seen = known.situation(now, now.machinetypes, {"atlas": "broken"}, peers, Resources(capacity={"GPU": 2}), NOW)
     assert (seen.now, seen.factory, seen.factories_heard) == (NOW, NAME, 2)
     assert seen.machines == (running,)
     assert seen.totals["lhcb"].running_hs06 == 20.0 + 30.0
@@ -86,12 +87,13 @@ def test_a_situation_holds_all_that_a_decision_needs(known: Knowledge) -> None:
     assert (seen.capacity.processors, seen.free_processors) == (8, 6)
     assert (seen.draining, seen.shutdown_time) == (False, NOW + 500)
     assert seen.disabled == {"atlas": "broken"}
+    assert seen.resources.capacity == {"GPU": 2}
 
 
 def test_a_drain_and_its_end_are_part_of_the_situation(known: Knowledge) -> None:
     known.draining.start(NOW + 60, "new disk", NOW)
     now = site(shutdown_time=int(NOW) + 500)
-    seen = known.situation(now, now.machinetypes, {}, [], NOW)
+    seen = known.situation(now, now.machinetypes, {}, [], Resources(), NOW)
     assert (seen.draining, seen.drain_until, seen.shutdown_time) == (True, NOW + 60, NOW + 60)
 
 

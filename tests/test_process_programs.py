@@ -235,7 +235,7 @@ def test_limits_hold_for_the_program(host):
     script = "#!/bin/sh\nnice; ulimit -f; ulimit -n; ulimit -v; ulimit -c"
     _, directory = host.run(script, options=options, of=machine(memory_bytes=2**30))
     niceness, file_size, open_files, memory, core = map(int, log(directory).split())
-    assert (niceness, open_files, core) == (7 + os.nice(0), 64, 0)
+    assert (niceness, open_files, core) == (max(7, os.nice(0)), 64, 0)
     assert file_size * 512 == 2**20
     assert memory * 1024 == 2**30
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 from vac_core.interfaces import Policy
 from vac_core.model import Health
@@ -76,7 +76,7 @@ class PolicyContract:
 
 
 def _in_all(holds: Callable[[Situation], bool]) -> None:
-    @settings(max_examples=_EXAMPLES)
+    @settings(max_examples=_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(situations())
     def check(one: Situation) -> None:
         assert holds(one)
