@@ -183,7 +183,7 @@ def test_top_on_a_terminal_is_live_until_ctrl_c(tmp_path: Path, vac: Vac, contro
         while more := os.read(leader, 65536):
             drawn += more
     os.close(leader)
-    assert running.wait(timeout=30) == 0
+    assert running.wait(timeout=60) == 0
     assert b"lhcb is first" in drawn
     assert b"Traceback" not in drawn
 

@@ -19,7 +19,7 @@ from vac_core.factory.journal import PLANNED, ImpossibleHappeningError, Journal,
 from vac_core.model import TRANSITIONS, Event, EventKind, Happening, Machine, MachineState, Outcome
 from vac_core.testing import NOW, machine
 
-CLOSED_IN = 20
+CLOSED_IN = 60
 """Seconds that a journalling process of these tests may take before a test gives up."""
 
 

@@ -131,7 +131,7 @@ def test_a_daemon_that_is_killed_leaves_no_lock_behind(tmp_path: Path) -> None:
         with pytest.raises(StateDirError, match=f"process {holder.pid}"):
             state.lock()
         holder.kill()
-        holder.wait(20)
+        holder.wait(60)
         state.lock().release()
 
 
@@ -144,7 +144,7 @@ def test_programs_that_a_daemon_starts_do_not_hold_its_lock(tmp_path: Path) -> N
         assert machine.stdout.readline() == b"\n"
         lock.release()
         state.lock().release()
-        machine.communicate(b"\n", timeout=20)
+        machine.communicate(b"\n", timeout=60)
 
 
 @pytest.mark.parametrize("spoilt", ["a directory", "a link to nowhere"])

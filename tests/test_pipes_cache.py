@@ -184,7 +184,7 @@ def test_another_url_is_another_document(cache: PipeCache, web: Web) -> None:
 
 
 def test_one_pipe_that_hangs_does_not_hold_up_the_others(tmp_path: Path) -> None:
-    both_asked = threading.Barrier(2, timeout=20)
+    both_asked = threading.Barrier(2, timeout=60)
 
     def fetch(
         url: str, *, deadline_seconds: float, max_bytes: int, etag: str | None, last_modified: str | None

@@ -58,7 +58,7 @@ class Host:
             seen = {one.machine_id: one for one in self.hypervisor.list_machines()}[machine_id]
             if seen.ended:
                 return seen
-            self.news.get(timeout=10)
+            self.news.get(timeout=60)
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_cpu_time_is_counted_while_a_machine_runs_and_when_it_has_ended(host):
 def test_no_zombie_of_ours_is_left(host):
     request = host.request("#!/bin/sh\nexit 0")
     pid = int(host.hypervisor.create(request)["supervisor_pid"])
-    begun_and_ended = [host.news.get(timeout=10) for _ in range(2)]
+    begun_and_ended = [host.news.get(timeout=60) for _ in range(2)]
     assert begun_and_ended == [request.machine.id] * 2
     assert process(pid) is None
 

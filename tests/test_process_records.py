@@ -74,7 +74,7 @@ def test_one_that_ended_while_nobody_watched_is_told_of(home, stranger):
     hypervisor, news = ProcessHypervisor(), queue.SimpleQueue()
     hypervisor.start(home)
     hypervisor.watch(news.put)
-    assert news.get(timeout=10) == ID
+    assert news.get(timeout=60) == ID
     hypervisor.stop()
 
 
@@ -205,7 +205,7 @@ def test_a_machine_outlives_a_factory_that_is_killed_and_its_end_is_told_to_the_
     (seen,) = hypervisor.list_machines()
     assert (seen.machine_id, seen.running) == (ID, True)
     hypervisor.request_stop(ID)
-    assert news.get(timeout=10) == ID
+    assert news.get(timeout=60) == ID
     (seen,) = hypervisor.list_machines()
     assert (seen.ended, seen.exit_code) == (True, 143)
     hypervisor.destroy(ID)

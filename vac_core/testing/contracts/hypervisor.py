@@ -38,7 +38,7 @@ class HypervisorContract:
     """What does not end when it is asked to; None where a machine cannot help it."""
     user_data_bad: ClassVar[bytes | None] = b""
     """What can be seen to be no good before a machine is made of it; None where that cannot be seen."""
-    patience_seconds: ClassVar[float] = 10.0
+    patience_seconds: ClassVar[float] = 60.0
     """How long an event may take."""
 
     @pytest.fixture

@@ -42,7 +42,7 @@ class PeerFinderContract:
 
     announces: ClassVar[bool] = True
     """Whether an announcement reaches the others before they gather again."""
-    patience_seconds: ClassVar[float] = 10.0
+    patience_seconds: ClassVar[float] = 60.0
     """How long a gather or an announcement may take."""
 
     @pytest.fixture
