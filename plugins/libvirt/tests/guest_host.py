@@ -65,7 +65,7 @@ class GuestHost:
     def left_of_machines(self) -> list[str]:
         """What is still there of any machine: its domain, its disks, its record."""
         disks = self.libvirt.box.path(DISKS)
-        records = self.daemon.state.path / "hypervisors" / "libvirt" / "machines"
+        records = self.daemon.state.plugin("hypervisor", "libvirt") / "machines"
         places = [one for one in (disks / "machines", records) if one.is_dir()]
         return self.domains() + sorted(str(one) for place in places for one in place.iterdir())
 

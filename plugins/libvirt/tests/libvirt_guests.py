@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from vac_libvirt.guest import Guest
@@ -29,6 +34,17 @@ def guest(**changes: Any) -> Guest:
         "processors": 2,
     }
     return Guest(**{**made, **changes})
+
+
+@contextmanager
+def reachable_directory() -> Iterator[Path]:
+    """A directory that QEMU's user can reach, as it can a site's ``disk_directory``; pytest's own are closed to it."""
+    directory = Path(tempfile.mkdtemp(prefix="vac-disks-", dir="/var/tmp"))
+    directory.chmod(0o711)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
 
 
 def new_id() -> str:

@@ -7,12 +7,11 @@ import queue
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import attrs
 import pytest
 from engines import missing
-from libvirt_guests import OWNER, guest, new_id
+from libvirt_guests import OWNER, guest, new_id, reachable_directory
 from vac_libvirt.connection import Connection
 from vac_libvirt.domains import Domains
 from vac_libvirt.errors import UnreachableError
@@ -100,22 +99,9 @@ def test_a_libvirtd_that_hangs_holds_no_call_up_for_ever(host: LibvirtHost, open
     assert ids(opened.connection) == [running]
 
 
-def test_the_trial_guest_runs_under_emulation_and_leaves_nothing(
-    host: LibvirtHost, opened: Opened, tmp_path: Path
-) -> None:
+def test_the_trial_guest_runs_under_emulation_and_leaves_nothing(host: LibvirtHost, opened: Opened) -> None:
     """It shows that the trial tells a guest that runs; what KVM does is another matter on each host."""
-    disks = _reachable(tmp_path)
-    with opened.connection.use("trying") as libvirtd:
+    with opened.connection.use("trying") as libvirtd, reachable_directory() as disks:
         assert try_type(libvirtd, "qemu", OWNER, disks) == ""
         assert list(disks.iterdir()) == []
         assert libvirtd.listAllDomains() == []
-
-
-def _reachable(path: Path) -> Path:
-    """Let QEMU's user through, as it is let through a site's disk_directory."""
-    for one in (path, *path.parents):
-        if one.stat().st_uid == os.geteuid() and one != Path("/"):
-            one.chmod(one.stat().st_mode | 0o011)
-    disks = path / "disks"
-    disks.mkdir(mode=0o711)
-    return disks
