@@ -197,6 +197,13 @@ def test_doctor_tells_what_troubles_the_running_factory(vac: Vac, tmp_path: Path
     assert looked_at(result)["factory"] == "ok"
 
 
+def test_doctor_tells_that_the_factory_goes_on_with_earlier_files(vac: Vac, tmp_path: Path) -> None:
+    with FakeControl(tmp_path / "state") as control:
+        control.answers["GET /status"] = status(config={"read": NOW, "problems": ["x"], "stale": True})
+        result = vac("doctor", "--json")
+    assert looked_at(result)["factory: site files"] == "warning"
+
+
 def test_a_name_that_is_blocked_in_vain_is_told_with_those_there_are(vac: Vac) -> None:
     found = json.loads(vac("--no-plugin", "dokcer", "doctor", "--json").output)
     (told,) = [one for one in found if one["what"] == "plugin dokcer"]

@@ -101,6 +101,9 @@ def _running(invocation: Invocation) -> Generator[Finding, None, bool]:
         return False
     for name, said in sorted((status.get("troubles") or {}).items()):
         yield problem(f"factory: {name}", str(said), "look into its log")
+    if (status.get("config") or {}).get("stale"):
+        found = "they are broken, so the factory goes on with those that last were good"
+        yield warning("factory: site files", found, "mend what is told of the site files here")
     yield ok("factory", f"runs as process {status['pid']}")
     return True
 
