@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-PLUGIN_PATH := plugins/apptainer:plugins/docker:plugins/grid:plugins/lhcb:plugins/libvirt
+PLUGIN_PATH := plugins/apptainer:plugins/boinc:plugins/docker:plugins/grid:plugins/lhcb:plugins/libvirt
 DISTRIBUTIONS := setup.cfg pyproject.toml $(wildcard plugins/*/setup.cfg)
 
 .PHONY: demo test lint bench docs clean

@@ -33,6 +33,8 @@ _WISHED: Final = "wished"
 _RESUMED: Final = "resumed"
 _CAP: Final = "cap"
 """Detail of a machine: the part of its processors' time that it is held to; empty for all of it."""
+_CANNOT: Final = "cannot"
+"""Detail of a machine: a wish that its hypervisor has no power to carry out, for policies that have another."""
 _PAUSABLE: Final = {Wish.PAUSE: MachineState.RUNNING, Wish.RESUME: MachineState.PAUSED}
 JOBOUTPUTS: Final = "joboutputs"
 
@@ -135,6 +137,7 @@ class Warden:
         hypervisor = self._hypervisors.get(machine.hypervisor)
         if hypervisor is None or not isinstance(hypervisor, CanPause):
             _log.warning("%s cannot %s %s: %s", machine.hypervisor, ask.wish, machine.name, ask.reason)
+            self._note(machine, {_CANNOT: str(ask.wish)})
             return
         details = {_WISHED: str(ask.wish)}
         if ask.wish is Wish.RESUME:

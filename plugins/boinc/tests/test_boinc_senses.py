@@ -1,0 +1,155 @@
+"""What is found of a host: the last input, others' use of processors, batteries, programs, and the disk."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+from vac_boinc import idle, load
+from vac_boinc.load import Usage
+from vac_boinc.options import BoincPlugin
+from vac_boinc.senses import LinuxSenses
+
+from vac_core.testing import home
+
+NOW = 1_800_000_000.0
+
+
+def shared(tmp_path: Path, written: float, touched: float) -> Path:
+    path = tmp_path / "shm"
+    path.write_bytes(struct.pack("=qq", int(written), int(touched)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("written", "touched", "idle_for"),
+    [
+        (NOW, NOW - 100, 100.0),
+        (NOW - 60, NOW - 90, 90.0),
+        (NOW - 61, NOW, None),
+        (NOW + 11, NOW, None),
+        (NOW, NOW + 5, 0.0),
+    ],
+)
+def test_an_idle_daemon_is_believed_while_it_is_alive(
+    tmp_path: Path, written: float, touched: float, idle_for: float | None
+) -> None:
+    assert idle.from_shared_memory(NOW, shared(tmp_path, written, touched)) == idle_for
+
+
+def test_shared_memory_that_is_not_there_or_too_short_tells_nothing(tmp_path: Path) -> None:
+    assert idle.from_shared_memory(NOW, tmp_path / "none") is None
+    (tmp_path / "short").write_bytes(b"1234")
+    assert idle.from_shared_memory(NOW, tmp_path / "short") is None
+
+
+def test_the_terminal_that_was_touched_last_counts_and_serial_lines_do_not(tmp_path: Path) -> None:
+    (tmp_path / "pts").mkdir()
+    for name, ago in (("tty1", 500), ("pts/3", 70), ("ttyS0", 1), ("ttyACM0", 1), ("pts/ptmx", 1), ("null", 1)):
+        path = tmp_path / name
+        path.touch()
+        os.utime(path, (NOW - ago, NOW))
+    assert idle.from_terminals(NOW, tmp_path) == 70.0
+    assert idle.from_terminals(NOW, tmp_path / "pts" / "none") is None
+
+
+@pytest.mark.parametrize(
+    ("told", "idle_for"),
+    [
+        ("IdleHint=no\nIdleSinceHint=0\n", 0.0),
+        (f"IdleHint=yes\nIdleSinceHint={int((NOW - 300) * 1e6)}\n", 300.0),
+        ("IdleHint=yes\nIdleSinceHint=\n", 0.0),
+        ("Failed\n", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_logind_is_understood(told: str | None, idle_for: float | None) -> None:
+    assert idle.from_logind(NOW, lambda _: told) == idle_for
+
+
+@pytest.mark.parametrize(
+    ("program", "idle_for"),
+    [("print(12.5)", 12.5), ("print('soon')", None), ("print(-1)", None), ("print('nan')", None), ("exit(3)", None)],
+)
+def test_a_command_of_the_sites_is_believed_if_it_prints_a_number(program: str, idle_for: float | None) -> None:
+    assert idle.from_command([sys.executable, "-c", program]) == idle_for
+
+
+def test_a_command_that_is_not_there_tells_nothing() -> None:
+    assert idle.from_command(["/nonexistent/idle"]) is None
+    assert idle.from_command([]) is None
+
+
+def test_the_latest_input_of_all_sources_counts() -> None:
+    asked = [sys.executable, "-c", "print(5)"]
+    assert idle.idle_seconds(("command",), asked, NOW) == 5.0
+    assert idle.idle_seconds((), asked, NOW) is None
+
+
+def test_ours_is_taken_off_by_machine_and_the_rest_is_others() -> None:
+    before = Usage(time=0, host=100.0, machines={"a": 10.0, "gone": 50.0})
+    after = Usage(time=10, host=116.0, machines={"a": 18.0, "new": 4.0})
+    assert load.others_percent(before, after, processors=2) == pytest.approx(20.0)
+
+
+@pytest.mark.parametrize("after", [Usage(time=0, host=9.0, machines={}), Usage(time=9, host=1.0, machines={})])
+def test_clocks_that_go_back_tell_nothing(after: Usage) -> None:
+    assert load.others_percent(Usage(time=0, host=5.0, machines={}), after, 1) is None
+
+
+def test_a_program_that_keeps_a_processor_busy_is_seen_as_others_use() -> None:
+    burn = "import time\nend=time.process_time()+1\nwhile time.process_time()<end: pass"
+    before = load.host_cpu_seconds()
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    assert load.host_cpu_seconds() - before >= 0.9
+
+
+def supply(directory: Path, name: str, **lines: str) -> None:
+    (directory / name).mkdir(parents=True)
+    for key, value in lines.items():
+        (directory / name / key).write_text(f"{value}\n", "utf-8")
+
+
+def test_batteries(tmp_path: Path) -> None:
+    assert not load.on_batteries(tmp_path / "none")
+    supply(tmp_path / "desk", "AC", type="Mains", online="1")
+    supply(tmp_path / "desk", "BAT0", type="Battery", status="Charging")
+    assert not load.on_batteries(tmp_path / "desk")
+    supply(tmp_path / "train", "AC", type="Mains", online="0")
+    supply(tmp_path / "train", "BAT0", type="Battery", status="Discharging")
+    assert load.on_batteries(tmp_path / "train")
+    supply(tmp_path / "tablet", "BAT0", type="Battery", status="Discharging")
+    assert load.on_batteries(tmp_path / "tablet")
+    supply(tmp_path / "server", "PSU", type="Mains", online="0")
+    assert not load.on_batteries(tmp_path / "server")
+
+
+def test_an_exclusive_program_is_found_by_its_whole_name() -> None:
+    sleeper = subprocess.Popen(["sleep", "600"])
+    try:
+        assert load.running_app(("no-such-game", "sleep")) == "sleep"
+        assert load.running_app(("slee", "no-such-game")) == ""
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+    assert load.running_app(()) == ""
+
+
+def test_this_host_can_be_looked_at(tmp_path: Path) -> None:
+    at = home(tmp_path)
+    (at.machines_dir / "m").write_bytes(b"x" * 100_000)
+    times = iter([NOW, NOW + 1, NOW + 20, NOW + 20])
+    senses = LinuxSenses(attrs.evolve(at, cpu_seconds=lambda: {"m": 1.0}), clock=lambda: next(times))
+    options = BoincPlugin(idle_sources=())
+    seen = [senses.look(options) for _ in range(3)]
+    assert [one.time for one in seen] == [NOW, NOW + 1, NOW + 20]
+    assert all(one.idle_seconds is None and 0 <= one.others_percent <= 100 for one in seen)
+    disk = senses.disk()
+    assert 100_000 <= disk.used < disk.whole
+    assert disk.free <= disk.whole

@@ -1,0 +1,35 @@
+"""BOINC's ways for Vac; each object can be used without the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vac_boinc.options import OPTION_SET, BoincMachine, BoincPlugin
+from vac_boinc.prefs import Prefs
+from vac_boinc.recent_credit import CreditBooks, RecentCredit
+from vac_core.hookspecs import hookimpl
+from vac_core.interfaces import Observer, OptionSet, Policy
+
+_books = CreditBooks()
+"""The observer keeps them, and the policy reads them."""
+
+
+@hookimpl
+def vac_policies() -> Iterable[Policy]:
+    """Offer ``prefs`` and ``recent-credit``."""
+    return [Prefs(), RecentCredit(_books)]
+
+
+@hookimpl
+def vac_observers() -> Iterable[Observer]:
+    """Have ``recent-credit`` told how machines end."""
+    return [_books]
+
+
+@hookimpl
+def vac_options() -> Iterable[OptionSet]:
+    """Declare their options."""
+    return [
+        OptionSet(name=OPTION_SET, section="plugin", schema=BoincPlugin),
+        OptionSet(name=OPTION_SET, section="machinetype", schema=BoincMachine),
+    ]

@@ -1,0 +1,91 @@
+"""Looking at the host: cheap things each second, dear ones now and then."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+import attrs
+
+from vac_boinc import idle, load
+from vac_boinc.options import BoincPlugin
+from vac_boinc.suspension import HostState
+from vac_core.interfaces import Home
+
+LOAD_SECONDS: Final = 10.0
+"""How often BOINC samples the use of processors and looks for exclusive programs (MEMORY_USAGE_PERIOD)."""
+DISK_SECONDS: Final = 60.0
+
+
+@attrs.frozen(kw_only=True)
+class DiskState:
+    """The file system that machines are on, in octets."""
+
+    whole: int
+    free: int
+    used: int
+    """By machines."""
+
+
+class Senses(Protocol):
+    """What tells of a host; a test has its own."""
+
+    def look(self, options: BoincPlugin) -> HostState:
+        """The host as it is now."""
+
+    def disk(self) -> DiskState:
+        """Its disk."""
+
+
+class LinuxSenses:
+    """This host."""
+
+    def __init__(self, home: Home, clock: Callable[[], float] = time.time) -> None:
+        self._home = home
+        self._clock = clock
+        self._processors = len(os.sched_getaffinity(0))
+        self._usage: load.Usage | None = None
+        self._others = 0.0
+        self._app = ""
+        self._disk: tuple[float, DiskState] | None = None
+
+    def look(self, options: BoincPlugin) -> HostState:
+        """The host as it is now."""
+        now = self._clock()
+        if self._usage is None or not 0 <= now - self._usage.time < LOAD_SECONDS:
+            self._sample(now, options)
+        return HostState(
+            time=now,
+            moment=dt.datetime.fromtimestamp(now).astimezone(),
+            on_batteries=load.on_batteries(),
+            idle_seconds=idle.idle_seconds(options.idle_sources, options.idle_command, now),
+            others_percent=self._others,
+            exclusive_app=self._app,
+        )
+
+    def _sample(self, now: float, options: BoincPlugin) -> None:
+        usage = load.Usage(time=now, host=load.host_cpu_seconds(), machines=self._home.cpu_seconds())
+        if self._usage is not None:
+            self._others = load.others_percent(self._usage, usage, self._processors) or 0.0
+        self._usage = usage
+        self._app = load.running_app(options.exclusive_app)
+
+    def disk(self) -> DiskState:
+        """The disk that machines' directories are on, as it was a minute ago at the most."""
+        now = self._clock()
+        if self._disk is None or not 0 <= now - self._disk[0] < DISK_SECONDS:
+            self._disk = (now, _disk(self._home.machines_dir))
+        return self._disk[1]
+
+
+def _disk(directory: Path) -> DiskState:
+    about = os.statvfs(directory)
+    return DiskState(
+        whole=about.f_blocks * about.f_frsize,
+        free=about.f_bavail * about.f_frsize,
+        used=load.disk_used(directory),
+    )

@@ -1,0 +1,157 @@
+"""From what the owner wants to what becomes of machines: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+
+from vac_boinc.options import machine_options
+from vac_boinc.preferences import Preferences
+from vac_boinc.senses import DiskState
+from vac_boinc.suspension import HostState, Standing
+from vac_core.model import Machine, MachineState
+from vac_core.situation import Ask, Situation, Verdicts, Veto, Wish
+
+_MIB: Final = 1048576
+_GB: Final = 1e9
+_WISHED: Final = "wished"
+_CANNOT: Final = "cannot"
+"""Details in which the factory notes the last wish that it carried out for a machine, and one that it cannot."""
+
+
+@attrs.frozen(kw_only=True)
+class Outlook:
+    """All that bears on machines."""
+
+    prefs: Preferences
+    host: HostState
+    standing: Standing
+    disk: DiskState | None = None
+    max_suspend_seconds: float = 3600.0
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody is at the computer."""
+        return self.host.in_use(self.prefs)
+
+
+def verdicts(outlook: Outlook, situation: Situation) -> Verdicts:
+    """What the owner's preferences say of all machines and machinetypes."""
+    if outlook.standing.reason is not None:
+        return Verdicts(vetoes=(_suspended(outlook, situation),), asks=tuple(_taken(outlook, situation)))
+    closes = outlook.prefs.week.closes(outlook.host.moment)
+    return Verdicts(
+        vetoes=(*_processors(outlook, situation), *_memory(outlook, situation), *_disk(outlook, situation)),
+        asks=tuple(_given(outlook, situation)),
+        end=None if closes is None else max(closes.timestamp(), situation.now),
+    )
+
+
+def _suspended(outlook: Outlook, situation: Situation) -> Veto:
+    opens = None if outlook.prefs.week.open(outlook.host.moment) else outlook.prefs.week.opens(outlook.host.moment)
+    until = None if opens is None else max(opens.timestamp(), situation.now)
+    return Veto(reason=f"the owner wants the host: {outlook.standing.reason}", until=until)
+
+
+def _taken(outlook: Outlook, situation: Situation) -> Iterator[Ask]:
+    """Each machine is held still, or ended where it may not be held, cannot be, or has been for too long."""
+    why = f"the owner wants the host: {outlook.standing.reason}"
+    too_long = situation.now - outlook.standing.since >= outlook.max_suspend_seconds
+    for machine in situation.machines:
+        yield from _leave(machine, situation, why, for_good=too_long)
+
+
+def _leave(machine: Machine, situation: Situation, why: str, *, for_good: bool) -> Iterator[Ask]:
+    machinetype = situation.machinetypes.get(machine.machinetype)
+    evict = machinetype is None or machine_options(machinetype).on_busy == "evict"
+    if evict or for_good or machine.details.get(_CANNOT) == Wish.PAUSE:
+        if machine.state in {MachineState.STARTING, MachineState.RUNNING, MachineState.PAUSED}:
+            yield Ask(machine_id=machine.id, wish=Wish.STOP, reason=why)
+    elif machine.state is MachineState.RUNNING:
+        yield Ask(machine_id=machine.id, wish=Wish.PAUSE, reason=why)
+
+
+def _given(outlook: Outlook, situation: Situation) -> Iterator[Ask]:
+    """Machines that were held still go on, those that are too many leave, and the others keep within their part."""
+    surplus = {one.machine_id: one for one in _surplus(outlook, situation)}
+    part = outlook.prefs.part_of_time(in_use=outlook.in_use)
+    for machine in situation.machines:
+        if machine.id in surplus:
+            one = surplus[machine.id]
+            yield from _leave(machine, situation, one.why, for_good=one.for_good)
+        elif machine.state is MachineState.PAUSED and machine.details.get(_WISHED) == Wish.PAUSE:
+            yield Ask(machine_id=machine.id, wish=Wish.RESUME, reason="the owner has no use for the host now")
+        elif machine.state is MachineState.RUNNING:
+            yield Ask(machine_id=machine.id, wish=Wish.CAP, part=part, reason="cpu_usage_limit")
+
+
+@attrs.frozen
+class _Surplus:
+    machine_id: str
+    why: str
+    for_good: bool
+    """Held still, it would keep its memory."""
+
+
+def _surplus(outlook: Outlook, situation: Situation) -> Iterator[_Surplus]:
+    """The newest of those machines for which there are too few processors, or too little memory."""
+    processors = outlook.prefs.processors(situation.capacity.processors, in_use=outlook.in_use)
+    memory = outlook.prefs.memory_bytes(situation.capacity.memory_bytes, in_use=outlook.in_use)
+    held = octets = 0
+    for machine in sorted(situation.machines, key=lambda one: (one.created, one.id)):
+        held, octets = held + machine.processors, octets + machine.memory_bytes
+        if 0 < memory < octets:
+            why = f"the owner lends {memory // _MIB} MiB of memory now: {_memory_option(outlook)}"
+            yield _Surplus(machine.id, why, for_good=True)
+        elif held > processors:
+            why = f"the owner lends {processors} processors now: {_name('max_ncpus_pct', outlook)}"
+            yield _Surplus(machine.id, why, for_good=False)
+
+
+def _processors(outlook: Outlook, situation: Situation) -> Iterator[Veto]:
+    most = outlook.prefs.processors(situation.capacity.processors, in_use=outlook.in_use)
+    left = most - situation.busy_processors
+    for name, machinetype in situation.machinetypes.items():
+        if machinetype.min_processors > left:
+            yield Veto(
+                machinetype=name,
+                reason=f"needs {machinetype.min_processors} of the {most} processors that the owner lends now, and"
+                f" {max(0, left)} are left: {_name('max_ncpus_pct', outlook)}",
+            )
+
+
+def _memory(outlook: Outlook, situation: Situation) -> Iterator[Veto]:
+    there = situation.capacity.memory_bytes
+    if not there:
+        return
+    most = outlook.prefs.memory_bytes(there, in_use=outlook.in_use)
+    left = most - sum(machine.memory_bytes for machine in situation.machines)
+    for name, machinetype in situation.machinetypes.items():
+        need = machinetype.min_processors * machinetype.bytes_per_processor(situation.settings)
+        if need > left:
+            yield Veto(
+                machinetype=name,
+                reason=f"needs {need // _MIB} MiB of the {most // _MIB} that the owner lends now, and"
+                f" {max(0, left) // _MIB} are left: {_memory_option(outlook)}",
+            )
+
+
+def _disk(outlook: Outlook, situation: Situation) -> Iterator[Veto]:
+    del situation
+    disk = outlook.disk
+    if disk is None:
+        return
+    most = outlook.prefs.disk_bytes(whole=disk.whole, free=disk.free, used=disk.used)
+    if disk.used >= most:
+        used, lent = disk.used / _GB, most / _GB
+        yield Veto(reason=f"machines take up {used:.1f} GB of disk, and the owner lends {lent:.1f}: disk_min_free_gb")
+
+
+def _memory_option(outlook: Outlook) -> str:
+    return f"ram_max_used_{'busy' if outlook.in_use else 'idle'}_pct"
+
+
+def _name(option: str, outlook: Outlook) -> str:
+    return option if outlook.in_use else f"niu_{option}"
