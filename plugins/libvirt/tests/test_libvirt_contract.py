@@ -20,6 +20,7 @@ from vac_libvirt.event_loop import ensure_running
 from vac_libvirt.options import LibvirtMachine, LibvirtPlugin
 
 from vac_core.config.schema import MachineType
+from vac_core.context.seed import SEED_MAX
 from vac_core.interfaces import CreateRequest, Home, PluginError
 from vac_core.testing.contracts.host import Host
 from vac_core.testing.contracts.hypervisor import HypervisorContract
@@ -48,7 +49,7 @@ class WithoutGuests(LibvirtHypervisor):
 class TestLibvirtsTestDriver(HypervisorContract):
     user_data_ends: ClassVar[bytes] = ENDS
     user_data_stubborn: ClassVar[bytes | None] = None
-    user_data_bad: ClassVar[bytes | None] = None
+    user_data_bad: ClassVar[bytes | None] = bytes(SEED_MAX)
     patience_seconds: ClassVar[float] = 60.0
 
     @pytest.fixture

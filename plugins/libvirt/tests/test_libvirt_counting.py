@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from vac_libvirt.checking import faults
 from vac_libvirt.counting import all_refused, host_resources, joined
 from vac_libvirt.host import HostMemory, read_memory
 from vac_libvirt.lending import absent, choose, lent
+from vac_libvirt.looking_ahead import missing
 from vac_libvirt.options import DeviceGroup, LibvirtMachine, PciAddress, device_groups, extra_disks
 from vac_libvirt.record import Made, Records
 
@@ -30,11 +33,20 @@ def of_type(name: str = "gpu", **options: Any) -> MachineType:
     return machinetype(name, machine_model="vm-raw", plugin_options={"libvirt": LibvirtMachine(**options)}, **core)
 
 
-def counted(*types: MachineType, memory: HostMemory = MEMORY, taken: Any = ()) -> Resources:
-    return host_resources(types, settings(), memory, taken)
+@pytest.fixture
+def counted(tmp_path: Path) -> Callable[..., Resources]:
+    """What is counted on a host that has the GPUs."""
+    for group in GPUS:
+        for device in group.devices:
+            (tmp_path / str(device)).mkdir()
+
+    def count(*types: MachineType, memory: HostMemory = MEMORY, taken: Any = ()) -> Resources:
+        return host_resources(types, settings(), memory, taken, tmp_path)
+
+    return count
 
 
-def test_devices_that_go_together_are_one() -> None:
+def test_devices_that_go_together_are_one(counted: Any) -> None:
     found = counted(of_type(hostdevs=GPUS))
     name = "PCI devices 0000:3b:00.0+0000:3b:00.1 0000:af:00.0"
     assert found == Resources(capacity={name: 2}, demands={"gpu": {name: Demand(per_machine=1)}})
@@ -61,23 +73,23 @@ def test_a_device_is_lent_until_its_machine_is_cleared_away(tmp_path: Path) -> N
     assert lent(records) == frozenset()
 
 
-def test_a_machinetype_whose_devices_are_all_lent_says_so() -> None:
+def test_a_machinetype_whose_devices_are_all_lent_says_so(counted: Any) -> None:
     taken = {device for group in GPUS for device in group.devices}
     assert "are all lent" in counted(of_type(hostdevs=GPUS), taken=taken).refusals["gpu"]
 
 
-def test_huge_pages_are_counted_in_whole_pages() -> None:
+def test_huge_pages_are_counted_in_whole_pages(counted: Any) -> None:
     found = counted(of_type(hugepages=True, mb_per_processor=1023))
     assert found.capacity == {"huge pages of 2 MiB": 1024}
     assert found.demands == {"gpu": {"huge pages of 2 MiB": Demand(per_processor=512)}}
 
 
-def test_without_huge_pages_there_is_a_mend() -> None:
+def test_without_huge_pages_there_is_a_mend(counted: Any) -> None:
     memory = HostMemory(total=2**36, page_size=2**21, pages=0)
     assert "vm.nr_hugepages" in counted(of_type(hugepages=True), memory=memory).refusals["gpu"]
 
 
-def test_more_memory_than_the_host_has_is_refused() -> None:
+def test_more_memory_than_the_host_has_is_refused(counted: Any) -> None:
     found = counted(of_type(mb_per_processor=10_000, min_processors=8), of_type("small"))
     assert set(found.refusals) == {"gpu"}
     assert "needs 80000 MiB of memory, and this host has 65536 MiB: lower" in found.refusals["gpu"]
@@ -96,11 +108,18 @@ def test_memory_is_read_as_the_kernel_writes_it() -> None:
     assert read_memory("") == HostMemory(total=0, page_size=0, pages=0)
 
 
-def test_a_device_that_the_host_lacks_is_a_fault(tmp_path: Path) -> None:
+def test_a_device_that_the_host_lacks_is_told_of_and_no_machine_promised(tmp_path: Path) -> None:
     (tmp_path / "0000:3b:00.0").mkdir()
-    missing = absent(GPUS, tmp_path)
-    assert missing == [PciAddress(0, 0x3B, 0, 1), PciAddress(0, 0xAF, 0, 0)]
-    assert "no PCI device 0000:3b:00.1" in faults(of_type(hostdevs=GPUS), lambda groups: missing)[0]
+    assert absent(GPUS, tmp_path) == [PciAddress(0, 0x3B, 0, 1), PciAddress(0, 0xAF, 0, 0)]
+    found = host_resources([of_type(hostdevs=GPUS)], settings(), MEMORY, (), tmp_path)
+    assert found.refusals["gpu"].startswith("hostdevs: this host has no PCI device 0000:3b:00.1, 0000:af:00.0: lspci")
+
+
+def test_what_is_missing_is_told_before_a_machine_is_made(tmp_path: Path) -> None:
+    (tmp_path / "vmlinuz").touch()
+    one = of_type(kernel=str(tmp_path / "vmlinuz"), initrd=str(tmp_path / "initrd"))
+    told = list(missing(attrs.evolve(one, machine_model="kernel", root_image="https://repo.example.org/image")))
+    assert told == [f"initrd: {tmp_path / 'initrd'} is not there, or no file: put the file there, or mend the name"]
 
 
 @pytest.mark.parametrize(

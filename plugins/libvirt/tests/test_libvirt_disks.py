@@ -19,6 +19,7 @@ import pytest
 from engines import missing
 from image_server import ImageServer, content, sha256
 from signed_image import SIGNER, authority, image, install, payload
+from vac_libvirt import disks_wanted
 from vac_libvirt.cernvm_signatures import Signatures
 from vac_libvirt.disks import LocalDisks
 from vac_libvirt.disks_volumes import Volumes
@@ -353,7 +354,7 @@ def test_a_machines_volume_is_its_scratch_disk_where_there_is_a_volume_group(kit
     ],
 )
 def test_faults_of_a_machinetype_are_told_at_once(kit: Kit, changes: dict[str, Any], faults: Sequence[str]) -> None:
-    found = kit.disks.check(kit.request(**changes).machinetype)
+    found = disks_wanted.faults(kit.request(**changes).machinetype)
     assert len(found) == len(faults)
     assert all(one.startswith(fault) for one, fault in zip(found, faults, strict=True))
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from typing import Final
 
 from vac_core.config.schema import MachineType
-from vac_libvirt.lending import absent
-from vac_libvirt.options import PciAddress, machine_options
+from vac_libvirt.options import machine_options
 
 _DEVICE: Final = re.compile(r"(?:vd|sd|hd)[a-z]")
 
 
-def faults(machinetype: MachineType, missing: Callable[..., Sequence[PciAddress]] = absent) -> list[str]:
-    """One message each. ``missing`` looks for devices on this host."""
+def faults(machinetype: MachineType) -> list[str]:
+    """One message each."""
     options = machine_options(machinetype)
     found = [
         f"{name} = {device} is no name of a disk: write one such as vda"
@@ -25,9 +23,6 @@ def faults(machinetype: MachineType, missing: Callable[..., Sequence[PciAddress]
         found.append(f"firmware = uefi: {machinetype.machine_model} boots by BIOS only: remove firmware")
     if options.context == "cernvm" and not machinetype.machine_model.startswith("cernvm"):
         found.append(f"context = cernvm: only CernVM's images look for it, and this is {machinetype.machine_model}")
-    if gone := missing(options.hostdevs):
-        names = ", ".join(str(one) for one in gone)
-        found.append(f"hostdevs: this host has no PCI device {names}: lspci -D lists those it has")
     return found
 
 

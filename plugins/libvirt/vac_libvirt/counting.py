@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from vac_core.config.schema import MachineType, Settings
 from vac_core.powers import Demand, Resources
 from vac_libvirt.host import HostMemory
-from vac_libvirt.lending import free
+from vac_libvirt.lending import PCI_DEVICES, free
+from vac_libvirt.looking_ahead import no_such_devices
 from vac_libvirt.options import PciAddress, machine_options
 
 _MIB = 2**20
 
 
 def host_resources(
-    machinetypes: Sequence[MachineType], settings: Settings, memory: HostMemory, lent: Collection[PciAddress]
+    machinetypes: Sequence[MachineType],
+    settings: Settings,
+    memory: HostMemory,
+    lent: Collection[PciAddress],
+    devices: Path = PCI_DEVICES,
 ) -> Resources:
-    """Pure: ``lent`` are the devices that machines have now."""
+    """``lent`` are the devices that machines have now, ``devices`` the directory in which the host's own are."""
     capacity: dict[str, int] = {}
     demands: dict[str, Mapping[str, Demand]] = {}
     refusals: dict[str, str] = {}
@@ -25,7 +31,7 @@ def host_resources(
         taken = {**_devices(one, capacity), **_pages(one, octets, memory, capacity)}
         if taken:
             demands[one.name] = taken
-        if why := _refusal(one, octets, memory, lent):
+        if why := _refusal(one, octets, memory, lent, devices):
             refusals[one.name] = why
     return Resources(capacity=capacity, demands=demands, refusals=refusals)
 
@@ -51,7 +57,9 @@ def _pages(machinetype: MachineType, octets: int, memory: HostMemory, capacity: 
     return {name: Demand(per_processor=-(-octets // memory.page_size))}
 
 
-def _refusal(machinetype: MachineType, octets: int, memory: HostMemory, lent: Collection[PciAddress]) -> str:
+def _refusal(
+    machinetype: MachineType, octets: int, memory: HostMemory, lent: Collection[PciAddress], devices: Path
+) -> str:
     options = machine_options(machinetype)
     least = machinetype.min_processors * octets
     if least > memory.total:
@@ -61,6 +69,8 @@ def _refusal(machinetype: MachineType, octets: int, memory: HostMemory, lent: Co
         )
     if options.hugepages and not memory.pages:
         return "the host has no huge pages: reserve some (vm.nr_hugepages), or remove hugepages"
+    if why := no_such_devices(options.hostdevs, devices):
+        return why
     if options.hostdevs and not free(options.hostdevs, lent):
         names = ", ".join(str(group) for group in options.hostdevs)
         return f"the devices {names} are all lent to machines: wait until one ends"

@@ -39,7 +39,7 @@ from vac_libvirt.disks_images import Found, Images, copy
 from vac_libvirt.disks_overlay import forget_pool, make_overlay
 from vac_libvirt.disks_space import demands, disk_space
 from vac_libvirt.disks_volumes import Volumes
-from vac_libvirt.disks_wanted import Empty, empty_disks, faults, is_cernvm
+from vac_libvirt.disks_wanted import Empty, empty_disks, is_cernvm
 from vac_libvirt.parts import Disk, Storage
 
 _CDROM: Final = "hdc"
@@ -73,10 +73,6 @@ class LocalDisks:
         self._directory = directory
         self._settings = settings
         self._volumes = volumes
-
-    def check(self, machinetype: MachineType) -> Sequence[str]:
-        """What is wrong with a machinetype's disks and images, one message each; nothing is touched."""
-        return faults(machinetype)
 
     def make(self, request: CreateRequest, directory: Path) -> Storage:
         """Make a machine's disks in its own directory; raises `PluginError`."""

@@ -12,8 +12,10 @@ from vac_core.powers import Resources
 from vac_libvirt.checking import faults
 from vac_libvirt.clearing import clear
 from vac_libvirt.counting import all_refused, host_resources, joined
+from vac_libvirt.disks_wanted import faults as disk_faults
 from vac_libvirt.host import host_memory
 from vac_libvirt.lending import lent
+from vac_libvirt.looking_ahead import missing
 from vac_libvirt.options import MODELS, context_of
 from vac_libvirt.running import Running, begin
 
@@ -59,12 +61,15 @@ class LibvirtHypervisor(Hypervisor):
 
     def check(self, machinetype: MachineType) -> Sequence[str]:
         """What is wrong with a machinetype for libvirt."""
-        found = faults(machinetype)
+        found = [*faults(machinetype), *disk_faults(machinetype)]
         if self._running is not None:
             parts = self._running.works.parts
-            for part in (parts.disks, parts.network, parts.delivery):
-                found += part.check(machinetype)
+            found += [*parts.network.check(machinetype), *parts.delivery.check(machinetype)]
         return found
+
+    def missing(self, machinetype: MachineType) -> Sequence[str]:
+        """Files and devices that are not there now."""
+        return list(missing(machinetype))
 
     def features_for(self, machine: Machine, directory: Path) -> Urls | None:
         """URLs of the HTTP service on the machines' own network; with its token, where the network is the site's."""

@@ -95,9 +95,6 @@ class Storage:
 class Disks(Protocol):
     """Makes the disks of machines: overlays on cached images, volumes, sparse files."""
 
-    def check(self, machinetype: MachineType) -> Sequence[str]:
-        """What is wrong with a machinetype's disks and images, one message each; nothing is touched."""
-
     def make(self, request: CreateRequest, directory: Path) -> Storage:
         """Make a machine's disks; ``directory`` is its own for files that QEMU reads, 0711, made before and removed
         after all by the hypervisor.
