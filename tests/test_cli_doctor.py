@@ -19,6 +19,7 @@ from vac_core.cli.findings import Verdict
 from vac_core.cli.main import cli
 from vac_core.config.read import Peer
 from vac_core.factory.endpoint import Replies
+from vac_core.plugins import load_plugins
 from vac_core.testing.control import FakeControl, status
 from vac_core.testing.makers import NOW, SPACE, settings
 from vac_core.vacquery.messages import FactoryStatus
@@ -152,6 +153,7 @@ def test_a_peer_s_clock_that_goes_wrong_is_told() -> None:
 
 @pytest.fixture
 def vac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vac:
+    """Run ``vac`` with the core's own plugins: what others find on this host is theirs to test."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -162,7 +164,9 @@ def vac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vac:
     (tmp_path / "state").mkdir(mode=0o700)
     monkeypatch.setenv("VAC_CONFIG", str(tmp_path / "site.conf"))
     monkeypatch.setenv("VAC_STATE_DIR", str(tmp_path / "state"))
-    return lambda *words: CliRunner().invoke(cli, list(words))
+    others = [one.name for one in load_plugins().records if one.distribution != "vac-core"]
+    alone = [word for name in others for word in ("--no-plugin", name)]
+    return lambda *words: CliRunner().invoke(cli, [*alone, *words])
 
 
 def looked_at(result: Result) -> dict[str, str]:
