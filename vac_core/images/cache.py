@@ -11,12 +11,12 @@ from typing import Final
 from vac_core.config.schema import Settings
 from vac_core.images import room
 from vac_core.images.background import Background
-from vac_core.images.fetching import Fetcher, Wanted
+from vac_core.images.entry import Entry, Wanted
 from vac_core.images.listing import listed
 from vac_core.images.locks import is_held
 from vac_core.images.rules import Rules
 from vac_core.images.standing import is_recent
-from vac_core.images.store import SHA256, Store
+from vac_core.images.store import Store
 from vac_core.images.values import (
     Cached,
     Fetching,
@@ -41,12 +41,6 @@ _LOST_SECONDS: Final = 3600.0
 def directory_of(settings: Settings, state_dir: Path) -> Path:
     """Where a factory's images are."""
     return state_dir / DIRECTORY if settings.image_directory is None else Path(settings.image_directory)
-
-
-def _wanted(url: str, sha256: str | None) -> Wanted:
-    if sha256 is not None and SHA256.fullmatch(sha256) is None:
-        raise ImageError(f"{sha256!r} is no sha256: write its 64 hexadecimal digits in lower case")
-    return Wanted(url, sha256)
 
 
 def _nothing(*_told: object) -> None:
@@ -87,27 +81,31 @@ class ImageCache:
         """How an image stands now; what is missing or due for a check is asked for in the background.
 
         With ``sha256`` it is ready as soon as an image of that checksum is here, and its currency is no question.
+        Raises `ImageError` for a checksum that is none.
         """
-        wanted = _wanted(url, sha256)
+        entry = self._entry(url, sha256)
         try:
             with on_disk():
-                return self._state(wanted)
+                return self._state(entry)
         except ImageError as error:
             return Refused(str(error))
 
-    def _state(self, wanted: Wanted) -> State:
-        if (sha256 := wanted.sha256) is not None and (size := self._store.size(sha256)) is not None:
-            return Ready(self._image(wanted, sha256, size))
-        fetcher = Fetcher(self._store, wanted, self._clock)
-        found = fetcher.standing(self._rules)
+    def _entry(self, url: str, sha256: str | None) -> Entry:
+        return Entry(self._store, Wanted(url, sha256), self._clock)
+
+    def _state(self, entry: Entry) -> State:
+        wanted = entry.wanted
+        if wanted.sha256 is not None and (image := entry.image_of(wanted.sha256)) is not None:
+            return Ready(image)
+        found = entry.standing(self._rules)
         failed, why = self._failures.get(wanted, (None, ""))
         asked = found.due and not self._stop.is_set() and not is_recent(failed, self._clock())
         if asked:
             self._background.ask(wanted)
-        if found.usable and (image := self._current(fetcher)) is not None:
+        if found.usable and (image := entry.image()) is not None:
             return Ready(image)
-        if asked or self._background.has(wanted) or is_held(fetcher.lock):
-            return Fetching(wanted.public, fetcher.progress())
+        if asked or self._background.has(wanted) or is_held(entry.lock):
+            return Fetching(wanted.public, entry.progress())
         return Refused(found.problem or why or f"{wanted.public} was not fetched yet")
 
     def lease(self, url: str, machine_id: str, sha256: str | None = None) -> Image:
@@ -132,10 +130,11 @@ class ImageCache:
 
         ``progress`` is called a few times a second, from another thread.
         """
-        wanted = _wanted(url, sha256)
-        fetcher = Fetcher(self._store, wanted, self._clock)
+        from vac_core.images.fetching import fetch
+
+        entry = self._entry(url, sha256)
         if sha256 is None or self._store.size(sha256) is None:
-            fetcher.fetch(self._rules, self._stop, progress)
+            fetch(entry, self._rules, self._stop, progress)
         state = self.state(url, sha256)
         if not isinstance(state, Ready):
             raise ImageError(state.reason)
@@ -170,19 +169,11 @@ class ImageCache:
     def _rules(self) -> Rules:
         return Rules.of(self._settings())
 
-    def _image(self, wanted: Wanted, sha256: str, size: int) -> Image:
-        return Image(url=wanted.public, path=self._store.image(sha256), sha256=sha256, size=size)
-
-    def _current(self, fetcher: Fetcher) -> Image | None:
-        source = fetcher.source()
-        if source is None or source.sha256 is None or (size := self._store.size(source.sha256)) is None:
-            return None
-        return self._image(fetcher.wanted, source.sha256, size)
-
     def _fetch_behind(self, wanted: Wanted) -> None:
-        fetcher = Fetcher(self._store, wanted, self._clock)
+        from vac_core.images.fetching import fetch
+
         try:
-            fetcher.fetch(self._rules, self._stop, _nothing)
+            fetch(Entry(self._store, wanted, self._clock), self._rules, self._stop, _nothing)
         except PluginError as error:  # it is kept on disk too, unless that is what failed
             self._failures[wanted] = (self._clock(), str(error))
         else:

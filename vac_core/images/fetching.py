@@ -7,20 +7,17 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final
 
 import attrs
 
-from vac_core.config.problems import public_url
 from vac_core.fetch import fetch_error, within
+from vac_core.images.entry import Entry
 from vac_core.images.locks import if_free
-from vac_core.images.part import Part, progress
-from vac_core.images.records import Source, Validators, key, read, write
+from vac_core.images.part import Part
+from vac_core.images.records import Source, Validators
 from vac_core.images.room import make_room, prune
 from vac_core.images.rules import Rules
-from vac_core.images.standing import Standing, standing
-from vac_core.images.store import Store
 from vac_core.images.transfer import Transfer
 from vac_core.images.values import ImageError, Progress, on_disk
 from vac_core.interfaces import PluginError
@@ -28,136 +25,101 @@ from vac_core.interfaces import PluginError
 _LOOK_SECONDS: Final = 0.2
 
 
-@attrs.frozen
-class Wanted:
-    """An image as a machinetype asks for it: a URL, and the checksum that is prescribed for it, if any."""
-
-    url: str = attrs.field(repr=False)
-    sha256: str | None = None
-
-    @property
-    def public(self) -> str:
-        """The URL without what may be secret in it."""
-        return public_url(self.url)
+def fetch(entry: Entry, rules: Rules, stop: threading.Event, told: Callable[[Progress], None]) -> None:
+    """Have the current image here, by oneself or by waiting for another who is at it; raises `PluginError`."""
+    with on_disk():
+        _Fetching(entry, rules, stop, told).run()
 
 
 @attrs.frozen
-class Fetcher:
-    """Works on one URL's directory."""
+class _Fetching:
+    """One try."""
 
-    store: Store
-    wanted: Wanted
-    clock: Callable[[], float] = time.time
-
-    @property
-    def directory(self) -> Path:
-        """The URL's own."""
-        return self.store.sources / key(self.wanted.url, self.wanted.sha256)
+    entry: Entry
+    rules: Rules
+    stop: threading.Event
+    told: Callable[[Progress], None]
 
     @property
-    def lock(self) -> Path:
-        """Who fetches it holds this."""
-        return self.directory / "lock"
+    def url(self) -> str:
+        return self.entry.wanted.url
 
-    def source(self) -> Source | None:
-        """What is kept of it."""
-        return read(self.directory / "source.json", Source)
-
-    def standing(self, rules: Rules) -> Standing:
-        """How its image stands now."""
-        source = self.source()
-        return standing(source, here=self._here(source), now=self.clock(), rules=rules)
-
-    def _here(self, source: Source | None) -> bool:
-        """Whether the image that a source gave is in the cache, and was not damaged there."""
-        return source is not None and self.store.size(source.sha256) == source.size
-
-    def progress(self) -> Progress | None:
-        """How far it has come, whoever fetches it."""
-        return progress(self.directory, time.time())
-
-    def fetch(self, rules: Rules, stop: threading.Event, told: Callable[[Progress], None]) -> None:
-        """Have the current image here, by oneself or by waiting for another who is at it; raises `PluginError`."""
-        with on_disk():
-            self._wait_and_fetch(rules, stop, told)
-
-    def _wait_and_fetch(self, rules: Rules, stop: threading.Event, told: Callable[[Progress], None]) -> None:
-        before, waited = self.source(), False
-        deadline = time.monotonic() + rules.deadline_seconds
+    def run(self) -> None:
+        """Fetch it when nobody else does, unless another has done so meanwhile."""
+        before, waited = self.entry.source(), False
+        deadline = time.monotonic() + self.rules.deadline_seconds
         while time.monotonic() < deadline:
-            self.directory.mkdir(mode=0o700, exist_ok=True)
-            with if_free(self.lock) as mine:
+            self.entry.directory.mkdir(mode=0o700, exist_ok=True)
+            with if_free(self.entry.lock) as mine:
                 if mine:
                     if not (waited and self._was_done(before)):
-                        self._fetch(rules, stop, told)
+                        self._fetch()
                     return
             waited = True
-            if (come := self.progress()) is not None:
-                told(come)
-            if stop.wait(_LOOK_SECONDS):
-                raise fetch_error(self.wanted.url, "it was broken off while another process fetches it")
-        raise fetch_error(self.wanted.url, f"another process is at it, and not done in {rules.deadline_seconds:g} s")
+            self._tell()
+            if self.stop.wait(_LOOK_SECONDS):
+                raise fetch_error(self.url, "it was broken off while another process fetches it")
+        raise fetch_error(self.url, f"another process is at it, and not done in {self.rules.deadline_seconds:g} s")
 
     def _was_done(self, before: Source | None) -> bool:
-        """Whether another has succeeded meanwhile."""
-        source = self.source()
+        source = self.entry.source()
         return source is not None and source != before and not source.problem and source.checked is not None
 
-    def _fetch(self, rules: Rules, stop: threading.Event, told: Callable[[Progress], None]) -> None:
-        if (before := self.source()) is None:
-            before = Source(url=self.wanted.public, pinned=self.wanted.sha256 is not None)
-            write(self.directory / "source.json", before)
+    def _fetch(self) -> None:
+        entry, wanted = self.entry, self.entry.wanted
+        if (before := entry.source()) is None:
+            before = Source(url=wanted.public, pinned=wanted.sha256 is not None)
+            entry.keep(before)
         try:
-            with self._telling(told), contextlib.closing(Part(self.directory)) as part:
-                after = self._bring(before, part, rules, stop)
+            with self._telling(), contextlib.closing(Part(entry.directory)) as part:
+                after = self._bring(before, part)
         except PluginError as error:
-            if stop.is_set():
-                raise
-            now = self.source() or before
-            write(self.directory / "source.json", attrs.evolve(now, tried=self.clock(), problem=str(error)))
+            if not self.stop.is_set():
+                entry.keep(attrs.evolve(entry.source() or before, tried=entry.clock(), problem=str(error)))
             raise
-        write(self.directory / "source.json", after)
-        prune(self.store, self.clock(), rules)
+        entry.keep(after)
+        prune(entry.store, entry.clock(), self.rules)
 
-    def _bring(self, before: Source, part: Part, rules: Rules, stop: threading.Event) -> Source:
+    def _bring(self, before: Source, part: Part) -> Source:
+        asked = self.entry.clock()
+        transfer = self._transfer(before, part)
+        if asyncio.run(within(self.url, self.rules.deadline_seconds, transfer.run())):
+            return self._publish(before, part)
+        self.entry.store.used(str(before.sha256))
+        return attrs.evolve(before, checked=asked, tried=asked, problem="", outdated=False)
+
+    def _transfer(self, before: Source, part: Part) -> Transfer:
         def admit(total: int | None) -> None:
             size = part.octets if total is None else total
-            make_room(self.store, self.directory, size, size - part.octets, rules)
+            make_room(self.entry.store, self.entry.directory, size, size - part.octets, self.rules)
 
-        def renewed() -> None:
-            write(self.directory / "source.json", attrs.evolve(before, outdated=True))
-
-        here = self._here(before) and not before.outdated
-        transfer = Transfer(
-            url=self.wanted.url,
+        usable = self.entry.has(before) and not before.outdated
+        return Transfer(
+            url=self.url,
             part=part,
-            max_octets=rules.max_octets,
-            known=before.validators if here else Validators(),
-            needs_validators=self.wanted.sha256 is None,
+            max_octets=self.rules.max_octets,
+            known=before.validators if usable else Validators(),
+            needs_validators=self.entry.wanted.sha256 is None,
             admit=admit,
-            renewed=renewed,
-            stop=stop,
+            renewed=lambda: self.entry.keep(attrs.evolve(before, outdated=True)),
+            stop=self.stop,
         )
-        asked = self.clock()
-        came = asyncio.run(within(self.wanted.url, rules.deadline_seconds, transfer.run()))
-        if not came:
-            self.store.used(str(before.sha256))
-            return attrs.evolve(before, checked=asked, tried=asked, problem="", outdated=False)
-        return self._publish(before, part)
 
     def _publish(self, before: Source, part: Part) -> Source:
+        """Make an image of what has come whole."""
         part.finish()
-        sha256, size, validators = part.sha256, part.octets, part.record.validators
-        if self.wanted.sha256 not in {None, sha256}:
+        wanted, sha256, size, validators = self.entry.wanted, part.sha256, part.octets, part.record.validators
+        if wanted.sha256 not in {None, sha256}:
             part.discard()
             raise ImageError(
-                f"{self.wanted.public} has the sha256 {sha256}, and root_image_sha256 says {self.wanted.sha256}: "
+                f"{wanted.public} has the sha256 {sha256}, and root_image_sha256 says {wanted.sha256}: "
                 "see which of the two is right"
             )
-        self.store.add(part.path, sha256)
-        now = self.clock()
-        return attrs.evolve(
-            before,
+        self.entry.store.add(part.path, sha256)
+        now = self.entry.clock()
+        return Source(
+            url=before.url,
+            pinned=before.pinned,
             sha256=sha256,
             size=size,
             etag=validators.etag,
@@ -165,19 +127,16 @@ class Fetcher:
             fetched=now,
             checked=now,
             tried=now,
-            outdated=False,
-            problem="",
         )
 
     @contextlib.contextmanager
-    def _telling(self, told: Callable[[Progress], None]) -> Iterator[None]:
-        """Tell of the progress a few times a second, from another thread, while something is fetched."""
+    def _telling(self) -> Iterator[None]:
+        """Tell of the progress a few times a second, from another thread."""
         done = threading.Event()
 
         def tell() -> None:
             while not done.wait(_LOOK_SECONDS):
-                if (come := self.progress()) is not None:
-                    told(come)
+                self._tell()
 
         thread = threading.Thread(target=tell, name="vac-image-progress", daemon=True)
         thread.start()
@@ -186,3 +145,7 @@ class Fetcher:
         finally:
             done.set()
             thread.join()
+
+    def _tell(self) -> None:
+        if (come := self.entry.progress()) is not None:
+            self.told(come)

@@ -22,8 +22,15 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def if_free(path: Path) -> Iterator[bool]:
-    """Hold a lock if nobody else does; the value tells whether it is held now."""
-    descriptor = _open(path)
+    """Hold a lock if nobody else does; the value tells whether it is held now.
+
+    It is not where its directory is gone, which another may have taken away with all that the lock guards.
+    """
+    try:
+        descriptor = _open(path)
+    except FileNotFoundError:
+        yield False
+        return
     try:
         yield _taken(descriptor, fcntl.LOCK_EX) and _still_there(path, descriptor)
     finally:
