@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
 
 import libvirt
 import pytest
@@ -15,9 +17,11 @@ from vac_libvirt.domains import Domains
 from vac_libvirt.errors import RefusedError, UnreachableError
 from vac_libvirt.event_loop import ensure_running
 from vac_libvirt.mark import Marks, mark_of, read_mark
+from vac_libvirt.record import Records
 from vac_libvirt.stats import all_figures
+from vac_libvirt.watching import Watching
 
-from vac_core.interfaces import PluginError
+from vac_core.interfaces import Observed, PluginError
 
 URI = "test:///default"
 
@@ -192,3 +196,21 @@ def test_events_are_told_with_the_machines_id_and_a_listener_that_fails_loses_no
         ]
     finally:
         one.close()
+
+
+def test_a_machine_whose_creation_ends_during_a_look_is_not_taken_for_an_ended_one(driver: Any, tmp_path: Path) -> None:
+    """It has its record, no domain yet when libvirt is asked, and is no longer being made when that is compared."""
+    records = Records(tmp_path)
+    record = records.of(new_id())
+    assert record is not None
+    record.begin()
+    under_way = {record.machine_id}
+
+    class FinishesMeanwhile:
+        @contextmanager
+        def use(self, what: str) -> Iterator[Any]:
+            yield driver
+            under_way.clear()
+
+    seen = Watching(records, OWNER).look(cast("Connection", FinishesMeanwhile()), under_way)
+    assert seen == [Observed(machine_id=record.machine_id, running=False)]

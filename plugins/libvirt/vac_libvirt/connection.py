@@ -36,7 +36,7 @@ class Connection:
         self, uri: str, *, lifecycle: Callable[[str, int, int], None], keepalive_seconds: int = KEEPALIVE_SECONDS
     ) -> None:
         self.uri = uri
-        self.trouble = "it has not been opened yet"
+        self.trouble = "no connection to libvirt: it has not answered yet"
         """Why it is not open; empty while it is."""
         self._lifecycle = lifecycle
         self._keepalive_seconds = keepalive_seconds

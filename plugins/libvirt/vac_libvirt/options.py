@@ -133,7 +133,9 @@ class LibvirtMachine:
 class LibvirtPlugin(NetworkOptions):
     """The [plugin libvirt] section."""
 
-    uri: str = option("Which libvirt: its connection URI.", text, "qemu:///system")
+    uri: str = option(
+        "Which libvirt: its connection URI; a change is taken up at the factory's next start.", text, "qemu:///system"
+    )
     virt_type: str = option(
         "kvm, or qemu for emulation; with auto, KVM is tried with a small guest at the factory's first start, and "
         "machines are emulated, slowly, where it cannot be used.",

@@ -73,8 +73,9 @@ class Watching:
 
     def look(self, connection: Connection, creating: Collection[str]) -> Sequence[Observed]:
         """All machines, by libvirt's bulk statistics and the records."""
-        # The records first: a machine that is made or ends meanwhile is then seen by its domain, or by neither.
+        # In this order: what is listed as recorded and no longer as being made has its domain already, or had it.
         records = self._records.all()
+        creating = frozenset(creating)
         with connection.use("machines cannot be listed") as libvirtd:
             found = all_figures(libvirtd)
             marks = self._marks.of_all(domain for domain, _ in found)
