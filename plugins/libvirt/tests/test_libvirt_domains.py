@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import attrs
 import libvirt
 import pytest
 from libvirt_guests import OWNER, guest, mark, new_id
@@ -19,11 +21,13 @@ from vac_libvirt.event_loop import ensure_running
 from vac_libvirt.mark import Marks, mark_of, read_mark
 from vac_libvirt.record import Records
 from vac_libvirt.stats import all_figures
+from vac_libvirt.trial import clear_left
 from vac_libvirt.watching import Watching
 
 from vac_core.interfaces import Observed, PluginError
 
 URI = "test:///default"
+NOW = 1_700_000_000.0
 
 
 @pytest.fixture
@@ -214,3 +218,20 @@ def test_a_machine_whose_creation_ends_during_a_look_is_not_taken_for_an_ended_o
 
     seen = Watching(records, OWNER).look(cast("Connection", FinishesMeanwhile()), under_way)
     assert seen == [Observed(machine_id=record.machine_id, running=False)]
+
+
+def test_a_trial_that_was_cut_off_is_cleared_and_one_that_is_under_way_left_alone(
+    driver: Any, foreign: Any, tmp_path: Path
+) -> None:
+    trials = {name: new_id() for name in ("cut-off", "under-way", "another-factorys")}
+    for name, machine_id in trials.items():
+        (tmp_path / f"trial-{machine_id}").mkdir()
+        owner = attrs.evolve(OWNER, factory="wn02.example.org") if name == "another-factorys" else OWNER
+        foreign(machine_id, name=name, mark=owner)
+        os.utime(tmp_path / f"trial-{machine_id}", (NOW, NOW + 60 * (name == "under-way")))
+    clear_left(driver, OWNER, tmp_path, NOW + 30)
+    left = {domain.name() for domain in driver.listAllDomains()}
+    assert left >= {"under-way", "another-factorys"}
+    assert "cut-off" not in left
+    assert not (tmp_path / f"trial-{trials['cut-off']}").exists()
+    assert (tmp_path / f"trial-{trials['under-way']}").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
+import time
 import uuid
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 import libvirt
 
 from vac_libvirt.domain import domain_xml
+from vac_libvirt.errors import is_gone
 from vac_libvirt.guest import Guest
 from vac_libvirt.mark import Mark, mark_of
 from vac_libvirt.parts import Disk
@@ -20,26 +22,39 @@ from vac_libvirt.trial_guest import SAYS, trial_disk
 DEADLINE_SECONDS: Final = 5.0
 _MEMORY: Final = 64 * 2**20
 _SAID_MAX: Final = 4096
+_TRIAL: Final = "trial-"
+_LEFT_SECONDS: Final = 120.0
 
 
 def try_type(libvirtd: Any, domain_type: str, owner: Mark, disk_directory: Path) -> str:
     """Run the trial guest as a domain of this type; what is wrong, or empty where it ran to its end in time."""
-    machine_id = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{owner.factory}.{owner.space}"))
-    directory = disk_directory / f"trial-{machine_id}"
+    clear_left(libvirtd, owner, disk_directory, time.time() - _LEFT_SECONDS)
+    machine_id = str(uuid.uuid4())
+    directory = disk_directory / f"{_TRIAL}{machine_id}"
     guest = _guest(machine_id, domain_type, owner, directory)
     try:
-        _clear(libvirtd, machine_id, owner, directory)
         directory.mkdir(mode=0o711, parents=True)
         directory.chmod(0o711)
         (directory / "disk").write_bytes(trial_disk())
         return _run(libvirtd, guest, directory / "console.log")
     except libvirt.libvirtError as error:
-        return f"libvirt says: {error.get_error_message()}"
+        return f"libvirt says: {' '.join(str(error.get_error_message()).split())}"
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
     finally:
         with contextlib.suppress(libvirt.libvirtError, OSError):
-            _clear(libvirtd, machine_id, owner, directory)
+            _clear(libvirtd, owner, directory)
+
+
+def clear_left(libvirtd: Any, owner: Mark, disk_directory: Path, before: float) -> None:
+    """End what trials of this factory have left that were begun before a time and then cut off.
+
+    Those of others, such as of ``vac doctor`` at this moment, are left alone.
+    """
+    for directory in disk_directory.glob(f"{_TRIAL}*"):
+        with contextlib.suppress(libvirt.libvirtError, OSError):
+            if directory.stat().st_mtime < before:
+                _clear(libvirtd, owner, directory)
 
 
 def _guest(machine_id: str, domain_type: str, owner: Mark, directory: Path) -> Guest:
@@ -78,14 +93,15 @@ def _run(libvirtd: Any, guest: Guest, console: Path) -> str:
         return "" if SAYS in file.read(_SAID_MAX) else "a guest ended before it had run"
 
 
-def _clear(libvirtd: Any, machine_id: str, owner: Mark, directory: Path) -> None:
+def _clear(libvirtd: Any, owner: Mark, directory: Path) -> None:
     try:
-        left = libvirtd.lookupByUUIDString(machine_id)
+        left = libvirtd.lookupByUUIDString(directory.name.removeprefix(_TRIAL))
         mark = mark_of(left)
-        if mark is not None and mark.same_owner(owner):
-            left.destroy()
+        if mark is None or not mark.same_owner(owner):
+            return
+        left.destroy()
     except libvirt.libvirtError as error:
-        if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+        if not is_gone(error):
             raise
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(directory)
