@@ -195,6 +195,22 @@ def test_qemus_user_gets_a_machines_own_files_and_never_an_image(
     connection.libvirtd.close()
 
 
+def test_images_that_can_be_brought_into_no_reach_are_a_reason_to_make_no_machine(
+    kit: Kit, server: ImageServer
+) -> None:
+    if Path("/dev/shm").stat().st_dev == kit.directory.parent.stat().st_dev:
+        missing("there is no second file system at /dev/shm")
+    url = server.serve("/vm.img", content(10_000))
+    image = kit.cache.fetch(url)
+    request = kit.request(root_image=url)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        disks = LocalDisks(kit.cache, kit.connection, Path(name), lambda: SETTINGS)
+        why = disks.resources([request.machinetype], SETTINGS).refusals["lhcb"]
+        assert why.startswith(f"QEMU's user cannot reach the image {image.path}, as others may not search ")
+        with pytest.raises(PluginError, match="set image_directory"):
+            disks.make(request, Path(name))
+
+
 def test_cernvm_boots_its_cd_rom_and_has_an_empty_root_disk(kit: Kit, tmp_path: Path) -> None:
     image = tmp_path / "ucernvm.iso"
     image.write_bytes(payload())
@@ -337,6 +353,18 @@ def test_a_machines_volume_is_its_scratch_disk_where_there_is_a_volume_group(kit
     assert demand.of(8) == 3 * GB
     disks.clear(request.machine.id, kit.directory / "m")
     assert removed == [request.machine.id]
+
+
+def test_a_broken_lvm_is_a_reason_to_make_no_machine(kit: Kit, tmp_path: Path) -> None:
+    class Broken(Volumes):
+        def exists(self) -> bool:
+            raise PluginError("vgs did not end within 60 s: see whether a disk of LVM hangs")
+
+    (tmp_path / "vmlinuz").write_bytes(b"kernel")
+    options = LibvirtMachine(kernel=str(tmp_path / "vmlinuz"))
+    of_type = kit.request(machine_model="kernel", plugin_options={"libvirt": options}).machinetype
+    disks = LocalDisks(kit.cache, kit.connection, kit.directory, lambda: SETTINGS, Broken)
+    assert "vgs did not end" in disks.resources([of_type], settings(volume_group="vg")).refusals["lhcb"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,8 +114,16 @@ def test_there_is_a_group_or_not(lvm: FakeLvm) -> None:
 
 
 def test_a_host_without_lvm_has_no_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not Volumes("vac").exists()
+
+
+def test_a_factory_that_is_not_root_has_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert not Volumes("vac").exists()
+    with pytest.raises(PluginError, match="only root may use LVM"):
+        Volumes("vac").make(ID, SLOT, 1, 4)
 
 
 def test_a_disk_of_lvm_that_fails_is_told_and_no_volume_forgotten(lvm: FakeLvm, volumes: Volumes) -> None:
@@ -127,6 +136,7 @@ def test_a_disk_of_lvm_that_fails_is_told_and_no_volume_forgotten(lvm: FakeLvm, 
 
 
 def test_commands_that_hang_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr("vac_libvirt.disks_volumes._SECONDS", 0.05)
     with pytest.raises(PluginError, match="sleep did not end within"):
         run(["sleep", "600"])

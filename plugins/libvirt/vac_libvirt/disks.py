@@ -30,7 +30,7 @@ from typing import Final
 
 from vac_core.config.schema import MachineType, Settings
 from vac_core.images import ImageCache
-from vac_core.interfaces import CreateRequest
+from vac_core.interfaces import CreateRequest, PluginError
 from vac_core.powers import Resources
 from vac_libvirt.cernvm_signatures import Signatures
 from vac_libvirt.connection import Connection
@@ -50,9 +50,12 @@ _LOOK_SECONDS: Final = 60.0
 
 
 @lru_cache(maxsize=2)
-def has_volumes(volumes: Volumes, _age: int) -> bool:
-    """Whether there is such a volume group; the commands of LVM take too long to ask them at each decision."""
-    return volumes.exists()
+def has_volumes(volumes: Volumes, _age: int) -> tuple[bool, str]:
+    """Whether there is such a volume group, and what is wrong with LVM; asked seldom, as its commands take long."""
+    try:
+        return volumes.exists(), ""
+    except PluginError as error:
+        return False, str(error)
 
 
 class LocalDisks:
@@ -127,8 +130,8 @@ class LocalDisks:
 
     def resources(self, machinetypes: Sequence[MachineType], settings: Settings) -> Resources:
         """Disk space that there is and that is needed, and images that are not here yet or cannot be used."""
-        looks = {one.name: self._images.look(one) for one in machinetypes}
-        volumes = has_volumes(self._volumes(settings.volume_group), round(time.monotonic() / _LOOK_SECONDS))
+        looks = {one.name: self._images.look(one, self._directory) for one in machinetypes}
+        volumes, broken = has_volumes(self._volumes(settings.volume_group), round(time.monotonic() / _LOOK_SECONDS))
         name, capacity = disk_space(self._directory, settings)
         return Resources(
             capacity={name: capacity},
@@ -136,7 +139,7 @@ class LocalDisks:
                 one.name: {name: demands(one, settings, looks[one.name].root_size, volumes=volumes)}
                 for one in machinetypes
             },
-            refusals={one: look.trouble for one, look in looks.items() if look.trouble},
+            refusals={one: why for one, look in looks.items() if (why := look.trouble or broken)},
         )
 
     def upkeep(self) -> None:

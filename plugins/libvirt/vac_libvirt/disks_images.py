@@ -16,7 +16,7 @@ from vac_core.images import ImageCache, ImageError, Ready
 from vac_core.interfaces import PluginError
 from vac_libvirt.cernvm_signatures import Signatures
 from vac_libvirt.disks_bases import Base, BaseError, inspect
-from vac_libvirt.disks_files import blocked_at
+from vac_libvirt.disks_files import blocked_at, nearest
 from vac_libvirt.disks_wanted import Source, is_cernvm, path_of, sources
 
 
@@ -48,13 +48,18 @@ class Images:
         self.cache = cache
         self._signatures = signatures
 
-    def look(self, machinetype: MachineType) -> Look:
-        """How a machinetype's images stand now; what is missing is fetched in the background."""
+    def look(self, machinetype: MachineType, directory: Path) -> Look:
+        """How a machinetype's images stand now; what is missing is fetched in the background.
+
+        ``directory`` is where machines' directories are.
+        """
         root_size = 0
         for one in sources(machinetype):
             try:
                 path = self._path(one, machinetype)
                 if one.option == "root_image":
+                    if one.url:
+                        _check_reach(path, directory)
                     root_size = self._root_size(path, machinetype)
                     if machinetype.image_signing_dn and (
                         why := self._signatures.look(path, machinetype.image_signing_dn)
@@ -125,11 +130,23 @@ def within_reach(found: Found, directory: Path) -> Path:
     except OSError as error:
         if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK}:
             raise
-        raise PluginError(
-            f"QEMU's user cannot reach the image {found.path}, as others may not search {wall}: "
-            f"set image_directory in [settings] to a directory such as {directory.parent / 'imagecache'}"
-        ) from None
+        raise _out_of_reach(found.path, wall) from None
     return name
+
+
+def _check_reach(path: Path, directory: Path) -> None:
+    """Raises `ImageError` where an image can have no second name in machines' directories, and needs one."""
+    wall = blocked_at(path)
+    if wall is not None and nearest(directory).stat().st_dev != path.stat().st_dev:
+        raise _out_of_reach(path, wall)
+
+
+def _out_of_reach(path: Path, wall: Path) -> ImageError:
+    return ImageError(
+        f"QEMU's user cannot reach the image {path}, as others may not search {wall}, and disk_directory is on another "
+        "file system: set image_directory in [settings] to a directory that others may search, such as "
+        "/var/lib/libvirt/images/vac-images"
+    )
 
 
 def copy(found: Found, to: Path) -> Path:

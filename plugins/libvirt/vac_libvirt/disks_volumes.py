@@ -21,6 +21,7 @@ Usage::
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -37,18 +38,20 @@ _AS_JSON: Final = ("--reportformat", "json", "--units", "b", "--nosuffix")
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
 
-class NotInstalledError(PluginError):
-    """The commands of lvm2 are not there."""
+class NoLvmError(PluginError):
+    """LVM cannot be used here at all, so no volume of ours can be there."""
 
 
 def run(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run a command of lvm2; raises `PluginError` where it cannot be run or does not end."""
+    if os.geteuid() != 0:
+        raise NoLvmError("only root may use LVM: run the factory as root, or set volume_group to nothing")
     try:
         return subprocess.run(words, check=False, capture_output=True, text=True, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         raise PluginError(f"{words[0]} did not end within {_SECONDS:g} s: see whether a disk of LVM hangs") from None
     except FileNotFoundError:
-        raise NotInstalledError(f"there is no command {words[0]}: install lvm2") from None
+        raise NoLvmError(f"there is no command {words[0]}: install lvm2") from None
     except OSError as error:
         raise PluginError(f"{words[0]} cannot be run: {error.strerror}: see what is wrong with lvm2") from None
 
@@ -87,12 +90,15 @@ class Volumes:
     _run: Run = run
 
     def exists(self) -> bool:
-        """Whether there is such a volume group; without lvm2 there is none. Raises `PluginError` where LVM fails."""
+        """Whether there is such a volume group; without lvm2, or without being root, there is none.
+
+        Raises `PluginError` where LVM fails.
+        """
         if not self.group:
             return False
         try:
             found = self._report("vg", ["vgs", *_AS_JSON, "-o", "vg_name"])
-        except NotInstalledError:
+        except NoLvmError:
             return False
         return any(one["vg_name"] == self.group for one in found)
 
