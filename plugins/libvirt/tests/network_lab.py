@@ -43,7 +43,7 @@ class _SaysWho(BaseHTTPRequestHandler):
     """Answers with the address that a request came from."""
 
     def do_GET(self):
-        body = self.client_address[0].encode()
+        body = self.client_address[0].removeprefix("::ffff:").encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -57,6 +57,15 @@ class _Server(ThreadingHTTPServer):
     address_family = socket.AF_INET6
     daemon_threads = True
     allow_reuse_address = True
+
+
+@contextmanager
+def answering(at, port):
+    """Let a box answer, on a port of all its addresses, whom a request came from."""
+    with at.call(_Server, ("::", port), _SaysWho) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
 
 
 @attrs.define
@@ -109,7 +118,7 @@ def _asked(address, port, seconds):
         client.connect((address, port))
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
         with client.makefile("rb") as answer:
-            return answer.read().rpartition(b"\r\n\r\n")[2].decode().removeprefix("::ffff:")
+            return answer.read().rpartition(b"\r\n\r\n")[2].decode()
     return None
 
 
@@ -157,11 +166,8 @@ class Lab:
         return guest
 
     def serve(self, at, port):
-        """Let a box answer on a port of all its addresses."""
-        server = at.call(_Server, ("::", port), _SaysWho)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.stack.callback(server.server_close)
-        self.stack.callback(server.shutdown)
+        """Let a box answer on a port of all its addresses, for as long as the lab is open."""
+        self.stack.enter_context(answering(at, port))
 
     def domain(self, slot):
         """A machine without a system, which waits for ever: there is its interface, and nobody who uses it."""
