@@ -32,7 +32,7 @@ BLOCKED_SECONDS = 2.0
 
 LEASE = """#!/bin/sh
 [ "$1" = bound ] || exit 0
-ip address add "$ip/$mask" dev "$interface"
+ip address add "$ip/$mask" broadcast "$broadcast" dev "$interface"
 ip route add default via "$router"
 hostname "$hostname.$domain"
 echo "nameserver $dns" >/etc/resolv.conf

@@ -57,7 +57,7 @@ ALLOWED = [
 
 REFUSED = [
     tcp("169.254.169.253", 22),
-    tcp("169.254.169.254", 53),
+    tcp("169.254.169.254", 22),
     tcp("192.0.2.7", 22),
     tcp("192.0.2.7", 80),
     tcp("169.254.169.2", 80),
@@ -128,5 +128,9 @@ def test_each_filter_is_defined_after_those_that_it_refers_to():
 def test_addresses_are_what_the_walls_are_made_of():
     made = walls(subnet6=ipv6_subnet("fd00:a9fe::/64"))
     assert set(HOST) < set(made.forbidden)
-    assert made.resolvers == [IPv4Address("169.254.169.253"), IPv6Address("fd00:a9fe::1")]
+    assert made.resolvers == [
+        IPv4Address("169.254.169.254"),
+        IPv4Address("169.254.169.253"),
+        IPv6Address("fd00:a9fe::1"),
+    ]
     assert walls(guest_isolation=False).forbidden == ()

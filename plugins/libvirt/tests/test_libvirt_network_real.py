@@ -31,6 +31,8 @@ def test_a_guest_has_its_slot_s_address_its_service_and_the_outside(lab):
     lab.serve(lab.host.box, 80)
     guest = lab.guest(7)
     assert guest.address() == ["169.254.169.7"]
+    assert "brd 169.254.255.255" in guest.box.run(["ip", "-4", "address", "show", "eth0"]).stdout
+    assert f"default via {GATEWAY}" in guest.box.run(["ip", "route"]).stdout
     assert guest.box.run(["hostname"]).stdout == "wn01-07.vac.test\n"
     assert guest.gets(SERVICE) == guest.gets(GATEWAY) == "169.254.169.7"
     assert guest.gets(OUTSIDE) == HOST_OUTSIDE
@@ -152,7 +154,7 @@ def test_a_network_in_use_is_not_made_anew_but_when_its_machines_have_ended(lab)
 
 def test_an_address_that_was_taken_from_the_bridge_comes_back(lab):
     assert lab.ensure() == ""
-    lab.host.box.run(["ip", "address", "del", f"{SERVICE}/32", "dev", "vacbr0"])
+    lab.host.box.run(["ip", "address", "del", f"{SERVICE}/16", "dev", "vacbr0"])
     assert lab.ensure() == ""
     assert SERVICE in lab.host.box.run(["ip", "address", "show", "dev", "vacbr0"]).stdout
 

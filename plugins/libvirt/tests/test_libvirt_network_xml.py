@@ -29,7 +29,7 @@ GOLDEN = """\
       <host mac="56:4d:a9:fe:a9:01" name="wn01-01.example.org" ip="169.254.169.1" />
     </dhcp>
   </ip>
-  <ip address="169.254.169.254" prefix="32" />
+  <ip address="169.254.169.254" prefix="16" />
 </network>"""
 
 

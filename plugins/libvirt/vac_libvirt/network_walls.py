@@ -27,7 +27,10 @@ def walls_for(plan: NetworkPlan, host: tuple[IPv4Network | IPv6Network, ...]) ->
     """The same for given addresses of the host."""
     options = plan.options
     own = [one for one in (DEFAULT_SUBNET, options.subnet, options.subnet6) if one is not None]
-    resolvers: list[IPv4Address | IPv6Address] = [plan.gateway, *([] if plan.gateway6 is None else [plan.gateway6])]
+    resolvers: list[IPv4Address | IPv6Address] = [
+        *plan.service_addresses,
+        *([] if plan.gateway6 is None else [plan.gateway6]),
+    ]
     return Walls(
         services=plan.service_addresses,
         resolvers=resolvers,

@@ -54,10 +54,16 @@ def network_element(plan: NetworkPlan) -> ET.Element:
     prefix = str(plan.options.subnet.prefixlen)
     dhcp = ET.SubElement(_ip(root, str(plan.gateway), prefix), "dhcp")
     dhcp.extend(one.element() for one in reservations(plan))
-    _ip(root, str(METADATA_SERVICE), "32")
+    _ip(root, str(METADATA_SERVICE), _service_prefix(plan))
     if plan.options.subnet6 is not None:
         _ip(root, str(plan.gateway6), str(plan.options.subnet6.prefixlen)).set("family", "ipv6")
     return root
+
+
+def _service_prefix(plan: NetworkPlan) -> str:
+    """In the machines' own subnet it has that subnet's prefix: with 32, dnsmasq would tell machines that it is their
+    broadcast address, and they could not connect to it."""
+    return str(plan.options.subnet.prefixlen if METADATA_SERVICE in plan.options.subnet else 32)
 
 
 def _forward(plan: NetworkPlan) -> ET.Element:
