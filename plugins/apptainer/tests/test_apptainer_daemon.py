@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -34,9 +35,9 @@ class Site:
     program: str
     user: str | None
 
-    def write(self, *machinetypes: str) -> None:
-        """Write its site file."""
-        plugin = f"[plugin apptainer]\nprogram = {self.program}\n"
+    def write(self, *machinetypes: str, more: str = "") -> None:
+        """Write its site file; ``more`` are further lines of the plugin's section."""
+        plugin = f"[plugin apptainer]\nprogram = {self.program}\n{more}"
         settings = "" if self.user is None else f"singularity_user = {self.user}\n"
         self.daemon.write_site("".join(machinetypes) + plugin, settings)
 
@@ -147,3 +148,23 @@ def test_a_machinetype_whose_options_are_wrong_is_refused_with_the_reason(site: 
     checked = site.daemon.cli("config", "check")
     assert checked.returncode == 1
     assert "of a kind that is not run here" in checked.stdout + checked.stderr
+
+
+def test_a_machinetype_whose_cvmfs_is_absent_waits_with_the_reason_and_starts_when_it_is_there(
+    site: Site, real: Installation
+) -> None:
+    root = site.daemon.directory / "cvmfs"
+    tell = 'echo "200 $(ls /cvmfs/sw.example.org)" > $JOBOUTPUTS/shutdown_message'
+    options = {"root_image": "/cvmfs/images.example.org/el9", "cvmfs_repositories": "sw.example.org"}
+    site.write(site.machinetype("lhcb", tell, **options), more=f"cvmfs_root = {root}\n")
+    (root / "sw.example.org").mkdir(parents=True)
+    (root / "sw.example.org" / "software").touch()
+    site.daemon.start()
+    wait_until(lambda: "images.example.org: No such file" in site.daemon.cli("why", "lhcb").stdout)
+    assert site.daemon.events("planned") == []
+    being_published = root / "being-published"
+    being_published.mkdir()
+    shutil.copytree(real.directory_image, being_published / "el9-2026", symlinks=True)
+    (being_published / "el9").symlink_to("el9-2026")
+    being_published.rename(root / "images.example.org")
+    assert site.daemon.wait_for(event_what="cleared")["machine_outcome"] == "200 software"

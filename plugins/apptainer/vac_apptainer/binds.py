@@ -17,8 +17,8 @@ FEATURES = Urls(
     joboutputs="/tmp/joboutputs",  # noqa: S108
 )
 USER_DATA = "/user_data"
-CVMFS = Path("/cvmfs")
-_TAKEN = ("/dev", "/proc", "/sys", USER_DATA, FEATURES.machinefeatures, FEATURES.jobfeatures, FEATURES.joboutputs)
+CVMFS = "/cvmfs"
+_TAKEN = ("/dev", "/proc", "/sys", CVMFS, USER_DATA, *attrs.astuple(FEATURES))
 
 
 @attrs.frozen(kw_only=True)
@@ -74,9 +74,9 @@ def scratch(tmp_binds: Iterable[str], own: Path) -> tuple[Bind, ...]:
     )
 
 
-def repositories(names: Iterable[str]) -> tuple[Bind, ...]:
-    """CVMFS repositories, read only, where they always are."""
-    return tuple(Bind(source=CVMFS / name, target=str(CVMFS / name)) for name in names)
+def cvmfs(root: Path) -> Bind:
+    """The host's CVMFS, read only, where it always is. What the host mounts there later shows up inside too."""
+    return Bind(source=root, target=CVMFS)
 
 
 def target(path: str, whose: str) -> str:

@@ -18,7 +18,7 @@ while [ "$count" -gt 0 ]; do
     else
         : >"$stage/$1"
     fi
-    mount --bind -- "$2" "$stage/$1"
+    mount --rbind -- "$2" "$stage/$1"
     shift 2
     count=$((count - 1))
 done

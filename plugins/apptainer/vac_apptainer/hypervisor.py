@@ -9,11 +9,12 @@ from pathlib import Path
 from vac_apptainer.account import Account, account
 from vac_apptainer.binds import FEATURES
 from vac_apptainer.container import STAGE
-from vac_apptainer.image import check_kind, is_url, local_image, problem
+from vac_apptainer.image import check_kind, is_url, local_image, repositories
 from vac_apptainer.options import ApptainerPlugin, plugin_options
-from vac_apptainer.plan import OWN, plan, problems
+from vac_apptainer.plan import OWN, Place, plan, problems, refuse_unfit
 from vac_apptainer.program import namespaces_forbidden, program
 from vac_core.config.schema import MachineType
+from vac_core.cvmfs import Cvmfs
 from vac_core.images import ImageCache
 from vac_core.interfaces import CreateRequest, Home, MachineTypeError, PluginError, Urls
 from vac_core.model import Health, HealthState, Machine
@@ -32,6 +33,7 @@ class ApptainerHypervisor(SupervisedHypervisor):
     def __init__(self) -> None:
         super().__init__()
         self._cache: ImageCache | None = None
+        self._cvmfs = Cvmfs(lambda: self.tell(""))
 
     @property
     def cgroup_option(self) -> str:
@@ -93,11 +95,18 @@ class ApptainerHypervisor(SupervisedHypervisor):
         return FEATURES
 
     def resources(self, machinetypes: Sequence[MachineType]) -> Resources:
-        """Which machinetypes wait for their images."""
-        urls = {one.name: one.root_image for one in machinetypes if one.root_image and is_url(one.root_image)}
-        sums = {one.name: one.root_image_sha256 for one in machinetypes}
-        states = {name: self._images.state(url, sums[name]) for name, url in urls.items()}
-        return Resources(refusals={name: state.reason for name, state in states.items() if state.reason})
+        """Which machinetypes wait for their images, or for CVMFS."""
+        fit = [one for one in machinetypes if not problems(one)]
+        reasons = {one.name: self._image_refusal(one) or self._cvmfs_refusal(one) for one in fit}
+        return Resources(refusals={name: reason for name, reason in reasons.items() if reason})
+
+    def _image_refusal(self, machinetype: MachineType) -> str:
+        url = machinetype.root_image
+        return "" if url is None or not is_url(url) else self._images.state(url, machinetype.root_image_sha256).reason
+
+    def _cvmfs_refusal(self, machinetype: MachineType) -> str | None:
+        options = self._options
+        return self._cvmfs.refusal(options.cvmfs_root, repositories(machinetype), options.cvmfs_seconds)
 
     def create(self, request: CreateRequest) -> Mapping[str, str]:
         """Lease the image where it is a cached one, and start the container."""
@@ -115,22 +124,31 @@ class ApptainerHypervisor(SupervisedHypervisor):
 
     def prepare(self, request: CreateRequest, cgroup: Cgroup | None) -> Launch:
         """The container that a request asks for."""
+        options = self._options
         try:
-            return plan(
-                request,
-                cgroup=cgroup,
-                image=self._image(request),
-                program=program(self._options.program),
+            refuse_unfit(request.machinetype)
+            self._refuse_without_cvmfs(request.machinetype)
+            place = Place(
+                program=program(options.program),
                 account=self._account,
+                image=self._image(request),
+                cvmfs_root=Path(options.cvmfs_root),
+                cgroup=cgroup,
             )
+            return plan(request, place)
         except MachineTypeError as problem:
             raise MachineTypeError(f"machinetype {request.machinetype.name}: {problem}") from None
+
+    def _refuse_without_cvmfs(self, machinetype: MachineType) -> None:
+        options = self._options
+        if reason := self._cvmfs.wait(options.cvmfs_root, repositories(machinetype), options.cvmfs_seconds):
+            raise PluginError(reason)
 
     def _image(self, request: CreateRequest) -> Path:
         machinetype = request.machinetype
         url = machinetype.root_image
-        if url is None or problem(machinetype) or not is_url(url):
-            return local_image(machinetype)
+        if url is None or not is_url(url):
+            return local_image(machinetype, Path(self._options.cvmfs_root))
         image = self._images.lease(url, request.machine.id, machinetype.root_image_sha256)
         check_kind(image.path, image.url)
         return image.path

@@ -42,7 +42,14 @@ def problem(machinetype: MachineType) -> str:
     return f"{wrong}: set it to a SIF file, a directory, a path below {CVMFS} or a URL" if wrong else ""
 
 
-def local_image(machinetype: MachineType) -> Path:
+def repositories(machinetype: MachineType) -> tuple[str, ...]:
+    """Names of the CVMFS repositories without which no machine can be made of it: its image's too."""
+    image = machinetype.root_image or ""
+    of_image = image.removeprefix(f"{CVMFS}/").partition("/")[0] if image.startswith(f"{CVMFS}/") else ""
+    return tuple(dict.fromkeys((*machinetype.cvmfs_repositories, *([of_image] if of_image else ()))))
+
+
+def local_image(machinetype: MachineType, cvmfs_root: Path) -> Path:
     """Where an image is that is no URL. Raises `MachineTypeError`, or `PluginError` where it may yet be put there.
 
     A path below /cvmfs is followed through links and must end there too: who publishes a repository gets no say about
@@ -51,16 +58,17 @@ def local_image(machinetype: MachineType) -> Path:
     if (wrong := problem(machinetype)) or machinetype.root_image is None:
         raise MachineTypeError(wrong)
     named = Path(machinetype.root_image)
-    path = named if named.is_absolute() else Path(machinetype.files_dir) / named
+    published = named.is_relative_to(CVMFS)
+    path = cvmfs_root / named.relative_to(CVMFS) if published else Path(machinetype.files_dir) / named
     try:
         found = path.resolve(strict=True)
     except (OSError, RuntimeError) as fault:
         said = fault.strerror if isinstance(fault, OSError) else "its links lead in a circle"
-        mend = "see that CVMFS is mounted" if path.is_relative_to(CVMFS) else "put it there"
+        mend = "see that CVMFS is mounted, and has it" if published else "put it there"
         raise PluginError(f"root_image {path}: {said}: {mend}") from None
-    if path.is_relative_to(CVMFS) and not found.is_relative_to(CVMFS):
-        raise MachineTypeError(f"root_image {path} is a link that leads out of {CVMFS}, to {found}: name what is there")
-    check_kind(found, str(path))
+    if published and not found.is_relative_to(cvmfs_root.resolve()):
+        raise MachineTypeError(f"root_image {named} leads by links out of {CVMFS}, to {found}: name what is there")
+    check_kind(found, str(named))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from vac_core.config.read import integer, matching, optional
+from vac_core.config.read import decimal, integer, matching, optional
 from vac_core.config.schema import MachineType
 from vac_core.options import option
 
@@ -44,6 +44,12 @@ class ApptainerPlugin:
         "are set there.",
         matching(r"auto|no|/sys/fs/cgroup(/[^/\0]+)*", "auto, no or a path below /sys/fs/cgroup"),
         "auto",
+    )
+    cvmfs_root: str = option(
+        "Where this host has CVMFS mounted.", matching(r"/[^\0]*[^/\0]", "an absolute path, such as /cvmfs"), "/cvmfs"
+    )
+    cvmfs_seconds: float = option(
+        "How long a CVMFS repository may take to answer.", decimal(0.1, 600.0), 20.0, unit="seconds"
     )
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import attrs
+
 from vac_apptainer.account import Account
-from vac_apptainer.binds import FEATURES, USER_DATA, Bind, context_files, features, repositories, scratch
+from vac_apptainer.binds import FEATURES, USER_DATA, Bind, context_files, cvmfs, features, scratch
 from vac_apptainer.container import Container, arguments, entered, environment, staged, words
 from vac_apptainer.image import problem
 from vac_apptainer.options import machine_options
@@ -32,6 +34,12 @@ def problems(machinetype: MachineType) -> Sequence[str]:
     return list(_problems(machinetype))
 
 
+def refuse_unfit(machinetype: MachineType) -> None:
+    """Raise `MachineTypeError` with the first of its problems, if there is one."""
+    for wrong in _problems(machinetype):
+        raise MachineTypeError(wrong)
+
+
 def _problems(machinetype: MachineType) -> Iterator[str]:
     if wrong := problem(machinetype):
         yield wrong
@@ -45,19 +53,30 @@ def _problems(machinetype: MachineType) -> Iterator[str]:
             yield str(wrong_value)
 
 
-def plan(request: CreateRequest, *, cgroup: Cgroup | None, image: Path, program: Program, account: Account) -> Launch:
+@attrs.frozen(kw_only=True)
+class Place:
+    """What the host has for a container."""
+
+    program: Program
+    account: Account
+    image: Path
+    cvmfs_root: Path
+    cgroup: Cgroup | None = None
+
+
+def plan(request: CreateRequest, place: Place) -> Launch:
     """What is to be started for a request; touches nothing.
 
     Raises `MachineTypeError` where an option or the context asks for what a container cannot have.
     """
     machinetype, context = request.machinetype, request.context
-    for wrong in problems(machinetype):
-        raise MachineTypeError(wrong)
-    own = request.directory / OWN
+    refuse_unfit(machinetype)
+    own, program, account = request.directory / OWN, place.program, place.account
+    shared = (cvmfs(place.cvmfs_root),) if machinetype.cvmfs_repositories else ()
     container = Container(
-        image=image,
+        image=place.image,
         workdir=own / "work",
-        binds=(*features(request.directory), *_own_binds(request, own), *repositories(machinetype.cvmfs_repositories)),
+        binds=(*features(request.directory), *_own_binds(request, own), *shared),
         hostname=context.hostname,
         command=words(machinetype.container_command),
     )
@@ -71,7 +90,7 @@ def plan(request: CreateRequest, *, cgroup: Cgroup | None, image: Path, program:
         user_data=context.user_data,
         environment=environment(_apptainers_own(request, seen.workdir), _containers(request), program.prefix),
         limits=_limits(request),
-        cgroup=cgroup,
+        cgroup=place.cgroup,
         command=command,
         files=tuple((f"file-{number}", file.content, file.mode & 0o555) for number, file in enumerate(context.files)),
         directories=tuple(f"scratch-{number}" for number in range(len(machinetype.tmp_binds))),

@@ -12,7 +12,7 @@ from system.daemon_kit import Daemon, shell
 
 from vac_core.testing.box import ContainerHost
 
-UNTIL_TOLD = "touch $JOBOUTPUTS/up; until [ -e $JOBOUTPUTS/go ]; do sleep 0.2; done"
+UNTIL_TOLD = "mkfifo $JOBOUTPUTS/go; touch $JOBOUTPUTS/up; read word < $JOBOUTPUTS/go"
 """Lines of a user_data that runs on until `Site.let_go`."""
 
 
@@ -39,7 +39,7 @@ class Site:
 
     def let_go(self, machine_id: str) -> None:
         """Let a machine that runs `UNTIL_TOLD` go on."""
-        self.output(machine_id, "go").touch()
+        self.output(machine_id, "go").write_text("go\n", "ascii")
 
     def containers(self) -> list[dict[str, Any]]:
         """All containers of the engine, as it lists them."""

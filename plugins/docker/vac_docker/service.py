@@ -9,11 +9,11 @@ from typing import Final
 import attrs
 
 from vac_core.config.schema import MachineType
+from vac_core.cvmfs import Cvmfs
 from vac_core.images import ImageCache
 from vac_core.interfaces import Home, PluginError
 from vac_core.model import Health, HealthState
 from vac_docker.containers import Containers
-from vac_docker.cvmfs import Cvmfs
 from vac_docker.endings import Endings
 from vac_docker.engine import Engine
 from vac_docker.events import Events

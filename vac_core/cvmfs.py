@@ -58,7 +58,7 @@ class Cvmfs:
 
     def refusal(self, root: str, names: Iterable[str], seconds: float) -> str | None:
         """Why machines that want these cannot be promised now; None where all answer. Never waits."""
-        reasons = (self._refusal(Path(root), name, seconds) for name in names)
+        reasons = [self._refusal(Path(root), name, seconds) for name in names]  # all are touched at one time
         return next((reason for reason in reasons if reason), None)
 
     def _refusal(self, root: Path, name: str, seconds: float) -> str | None:
