@@ -20,14 +20,16 @@ from engines import missing
 from image_server import ImageServer, content, sha256
 from signed_image import SIGNER, authority, image, install, payload
 from vac_libvirt import disks_wanted
+from vac_libvirt.assembly import assemble
 from vac_libvirt.cernvm_signatures import Signatures
 from vac_libvirt.disks import LocalDisks
 from vac_libvirt.disks_volumes import Volumes
 from vac_libvirt.domain import domain_xml
 from vac_libvirt.guest import Guest
 from vac_libvirt.mark import Mark
-from vac_libvirt.options import ExtraDisk, LibvirtMachine
+from vac_libvirt.options import ExtraDisk, LibvirtMachine, LibvirtPlugin
 from vac_libvirt.parts import Storage
+from vac_libvirt.works import Works
 
 from vac_core.images import ImageCache, Ready
 from vac_core.interfaces import CreateRequest, PluginError
@@ -325,6 +327,15 @@ def test_what_machines_hold_now_is_a_part_of_what_there_is(kit: Kit, monkeypatch
     monkeypatch.setattr("vac_libvirt.disks_files.shutil.disk_usage", lambda _path: usage)
     (capacity,) = kit.disks.resources([], SETTINGS).capacity.values()
     assert 15_000_000 <= capacity < 15_100_000
+
+
+def test_space_is_counted_where_the_hypervisor_puts_machines_files(kit: Kit, tmp_path: Path) -> None:
+    options = LibvirtPlugin(disk_directory=str(tmp_path / "vac"))
+    at = attrs.evolve(kit.home, options=lambda: options)
+    parts = assemble(at, kit.connection, lambda: None)
+    works = Works(home=at, owner=None, connection=None, domains=None, records=None, parts=parts, accelerator=None)
+    (name,) = parts.disks.resources([], SETTINGS).capacity
+    assert name == f"bytes of disk in {works.disk_directory('m').parent}"
 
 
 def test_a_machines_volume_is_its_scratch_disk_where_there_is_a_volume_group(kit: Kit, tmp_path: Path) -> None:

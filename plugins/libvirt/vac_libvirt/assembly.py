@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import attrs
 
@@ -30,7 +29,7 @@ class Parts:
 def assemble(home: Home, connection: Connection, news: Callable[[], None]) -> Parts:
     """The parts for a factory; ``news()`` is called when what they said in ``resources`` has changed."""
     cache = ImageCache.of(home, changed=news)
-    directory = Path(plugin_options(home.options()).disk_directory)
+    directory = plugin_options(home.options()).machines_directory
     disks = LocalDisks(cache, connection, directory, home.settings, signatures=Signatures(changed=news))
     network = SlotNetwork(connection.use, home, lambda: plugin_options(home.options()))
     return Parts(disks, network, ContextDelivery(network.serves))

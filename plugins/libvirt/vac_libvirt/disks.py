@@ -9,7 +9,7 @@ Usage, as `vac_libvirt.assembly` has it::
 
     cache = ImageCache.of(home, changed=news)
     disks = LocalDisks(
-        cache, connection, Path(options.disk_directory), home.settings, signatures=Signatures(changed=news)
+        cache, connection, options.machines_directory, home.settings, signatures=Signatures(changed=news)
     )
     storage = disks.make(request, directory)        # storage.disks, .kernel, .initrd, .details
     disks.clear(machine_id, directory)              # and whatever is in directory is the caller's to remove

@@ -32,7 +32,7 @@ def room(directory: Path, keep_free: int) -> int:
 
 
 def taken(directory: Path) -> int:
-    """Octets that files two levels below a directory take on disk: those of machines."""
+    """Octets that the files of machines take on disk, each in a directory of its own below this one."""
     found = 0
     for path in directory.glob("*/*"):
         try:

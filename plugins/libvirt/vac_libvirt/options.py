@@ -6,6 +6,7 @@ What names a path, a device or a network of the host stands in the site's own fi
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import attrs
 
@@ -148,6 +149,11 @@ class LibvirtPlugin(NetworkOptions):
         matching(r"/[^\0]*", "an absolute path"),
         "/var/lib/libvirt/images/vac",
     )
+
+    @property
+    def machines_directory(self) -> Path:
+        """Where each machine has a directory of its own, named by its id, for files that QEMU reads."""
+        return Path(self.disk_directory) / "machines"
 
 
 def machine_options(machinetype: MachineType) -> LibvirtMachine:

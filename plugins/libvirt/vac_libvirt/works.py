@@ -36,4 +36,4 @@ class Works:
 
     def disk_directory(self, machine_id: str) -> Path:
         """A machine's own directory for files that QEMU reads."""
-        return Path(self.options.disk_directory) / "machines" / machine_id
+        return self.options.machines_directory / machine_id
