@@ -92,16 +92,16 @@ class Connection:
 
     def _keep(self) -> None:
         while not self._closing.is_set():
+            self._lost.clear()
             try:
                 now = self._retrying()(self._open)
-            except (libvirt.libvirtError, tenacity.RetryError):
-                return
+            except Exception:  # noqa: BLE001 - it has been told of, and this is the end of trying
+                break
             self._hold(now)
         self._now = None
 
     def _retrying(self) -> tenacity.Retrying:
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(libvirt.libvirtError),
             wait=_WAIT,
             stop=tenacity.stop_when_event_set(self._closing),
             sleep=tenacity.sleep_using_event(self._closing),
@@ -111,11 +111,10 @@ class Connection:
 
     def _failed(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
-        if isinstance(error, libvirt.libvirtError):
-            trouble = str(explained(error))
-            if trouble != self.trouble:
-                logger.error("%s: %s", self.uri, trouble)
-            self.trouble = trouble
+        trouble = str(explained(error) if isinstance(error, libvirt.libvirtError) else error)
+        if trouble != self.trouble:
+            logger.error("%s: %s", self.uri, trouble)
+        self.trouble = trouble
         self._tried.set()
 
     def _open(self) -> Any:
@@ -128,11 +127,10 @@ class Connection:
         return now
 
     def _hold(self, now: Any) -> None:
-        self._lost.clear()
         self._now, self.trouble = now, ""
         self._do(self._opened)
         self._tried.set()
-        while not self._lost.wait(UPKEEP_SECONDS):
+        while not (self._closing.is_set() or self._lost.wait(UPKEEP_SECONDS)):
             self._do(self._upkeep)
             self._see_whether_it_lives(now)
         self._now = None

@@ -30,6 +30,8 @@ _LOST_IN: Final = frozenset({libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE, libv
 
 _MENDS: Final = (
     ("keepalive", "libvirtd hangs: look at its log, and start it again; machines go on"),
+    ("no connection driver available", "mend uri in [plugin libvirt]"),
+    ("authentication", "let the factory's user use libvirt: run it as root, or put it into the group libvirt"),
     ("Permission denied", "let QEMU's user reach that file, or let the factory's user use libvirt"),
     ("Failed to connect socket", "start libvirtd (systemctl start libvirtd), or mend uri in [plugin libvirt]"),
     ("Cannot allocate memory", "free memory of the host, or let fewer machines run"),

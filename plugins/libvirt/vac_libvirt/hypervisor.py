@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from vac_core.config.schema import MachineType
@@ -16,8 +16,9 @@ from vac_libvirt.disks_wanted import faults as disk_faults
 from vac_libvirt.host import host_memory
 from vac_libvirt.lending import lent
 from vac_libvirt.looking_ahead import missing
-from vac_libvirt.options import MODELS, context_of
+from vac_libvirt.options import MODELS, PciAddress, context_of, machine_options
 from vac_libvirt.running import Running, begin
+from vac_libvirt.works import Works
 
 
 class LibvirtHypervisor(Hypervisor):
@@ -131,6 +132,11 @@ class LibvirtHypervisor(Hypervisor):
         works, settings = now.works, now.works.home.settings()
         return joined(
             all_refused(machinetypes, works.connection.trouble or now.upkeep.refusal),
-            host_resources(machinetypes, settings, host_memory(), lent(works.records)),
+            host_resources(machinetypes, settings, host_memory(), _lent(works, machinetypes)),
             works.parts.disks.resources(machinetypes, settings),
         )
+
+
+def _lent(works: Works, machinetypes: Sequence[MachineType]) -> Collection[PciAddress]:
+    """The devices that machines have; the records are read only where somebody wants devices."""
+    return lent(works.records) if any(machine_options(one).hostdevs for one in machinetypes) else ()

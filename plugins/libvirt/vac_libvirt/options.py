@@ -135,7 +135,9 @@ class LibvirtPlugin(NetworkOptions):
     """The [plugin libvirt] section."""
 
     uri: str = option(
-        "Which libvirt: its connection URI; a change is taken up at the factory's next start.", text, "qemu:///system"
+        "Which libvirt of this host: its connection URI. A change is taken up at the factory's next start.",
+        matching(r"[a-z]+(\+unix)?:///\S*", "a URI of this host's libvirt, such as qemu:///system"),
+        "qemu:///system",
     )
     virt_type: str = option(
         "kvm, or qemu for emulation; with auto, KVM is tried with a small guest at the factory's first start, and "
