@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 import libvirt
@@ -13,7 +14,7 @@ from vac_libvirt.connection import Connection
 from vac_libvirt.ends import End, end_note
 from vac_libvirt.mark import Mark, Marks
 from vac_libvirt.observe import observe
-from vac_libvirt.record import Records
+from vac_libvirt.record import Record, Records
 from vac_libvirt.stats import Figures, all_figures
 
 logger = logging.getLogger(__name__)
@@ -29,12 +30,18 @@ _CHANGES: Final = frozenset(
     }
 )
 
+_EVENT_SECONDS: Final = 2.0
+"""How long a domain may be missing before its event has come: they come by a thread of their own."""
+
 
 class Watching:
     """Watches the machines of one factory."""
 
-    def __init__(self, records: Records, owner: Mark) -> None:
+    def __init__(self, records: Records, owner: Mark, clock: Callable[[], float] = time.monotonic) -> None:
         self._records = records
+        self._clock = clock
+        self._watched: set[str] = set()
+        self._missing: dict[str, float] = {}
         self._owner = owner
         self._marks = Marks()
         self._seen: dict[str, Figures] = {}
@@ -50,6 +57,7 @@ class Watching:
 
     def all_may_have_changed(self) -> None:
         """Tell of every machine, as after a time without events."""
+        self._watched.clear()
         for record in self._records.all():
             self._told(record.machine_id)
 
@@ -84,7 +92,23 @@ class Watching:
         mine = {uuid: one.after(self._seen.get(uuid)) for uuid, one in running.items() if uuid in ours}
         listed = {record.machine_id for record in records} | mine.keys()
         self._seen = {uuid: figures for uuid, figures in {**self._seen, **mine}.items() if uuid in listed}
-        return observe(records, mine, creating, self._seen)
+        self._watched = (self._watched | mine.keys()) & listed
+        return observe(records, {**self._without_word(records, mine.keys()), **mine}, creating, self._seen)
+
+    def _without_word(self, records: Iterable[Record], running: Collection[str]) -> dict[str, Figures]:
+        """The latest figures of those that are gone a moment ago, and whose event, which says how, is on its way."""
+        now = self._clock()
+        silent = [
+            record.machine_id
+            for record in records
+            if record.machine_id in self._watched and record.machine_id not in running and record.end() is None
+        ]
+        self._missing = {machine_id: self._missing.get(machine_id, now) for machine_id in silent}
+        return {
+            machine_id: self._seen[machine_id]
+            for machine_id, since in self._missing.items()
+            if now - since < _EVENT_SECONDS
+        }
 
 
 def _no_one(machine_id: str) -> None:
