@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import xml.etree.ElementTree as ET
 from contextlib import contextmanager
 
@@ -10,7 +11,8 @@ import libvirt
 import pytest
 from vac_libvirt.event_loop import ensure_running
 from vac_libvirt.network import FEWEST_RESERVATIONS, SlotNetwork
-from vac_libvirt.network_making import ensure_network, is_address_here
+from vac_libvirt.network_making import ensure_network
+from vac_libvirt.network_on_host import OnHost
 from vac_libvirt.network_options import NetworkOptions, ipv4_subnet
 from vac_libvirt.network_plan import NetworkPlan
 from vac_libvirt.network_xml import reserved
@@ -59,8 +61,21 @@ def request_for(tmp_path):
     return lambda slot: create_request(at, machine(slot))
 
 
+class Somewhere(OnHost):
+    """A host with addresses and a DNS server as a test says: the driver's networks are on none."""
+
+    def __init__(self, here):
+        self.here = here
+
+    def has(self, address):
+        return self.here
+
+    def is_served(self, address):
+        return self.here
+
+
 def ensured(connection, plan=PLAN, *, here=True, may_mend=True):
-    return ensure_network(connection, plan, may_mend=may_mend, is_here=lambda _: here)
+    return ensure_network(connection, plan, may_mend=may_mend, on_host=Somewhere(here))
 
 
 def described(connection, name=PLAN.name):
@@ -119,19 +134,32 @@ def test_a_network_that_lost_an_address_is_made_anew(connection):
     assert connection.networkLookupByName(PLAN.name).UUIDString() != uuid
 
 
-def test_it_is_not_made_anew_under_machines_that_use_it(connection):
-    ensured(connection)
+def run_machine(connection):
     source = f"<source network='{PLAN.name}'/><target dev='vnet0'/>"
-    connection.createXML(
+    return connection.createXML(
         "<domain type='test'><name>wn01-00</name><memory>1024</memory><os><type>hvm</type></os>"
         f"<devices><interface type='network'>{source}</interface></devices></domain>"
     )
-    try:
-        trouble = ensured(connection, attrs.evolve(PLAN, forward_dev="eth1"))
-    finally:
-        connection.lookupByName("wn01-00").destroy()
+
+
+def test_it_is_not_made_anew_under_machines_that_use_it(connection):
+    ensured(connection)
+    run_machine(connection)
+    trouble = ensured(connection, attrs.evolve(PLAN, forward_dev="eth1", slots=4))
+    assert len(reserved(described(connection))) == 4
     assert "nat to eth1 is wanted: it is made anew when the 1 machines on it have ended" in trouble
     assert described(connection).find("forward").get("dev") is None
+
+
+def test_a_network_of_another_subnet_goes_when_its_machines_have_ended(connection):
+    other = attrs.evolve(PLAN, options=NetworkOptions(subnet=ipv4_subnet("10.89.0.0/24")))
+    ensured(connection)
+    one = run_machine(connection)
+    with pytest.raises(PluginError, match=r"of another subnet, has 1 machines on it: vac_10.89.0.0 is made when they"):
+        ensured(connection, other)
+    one.destroy()
+    assert ensured(connection, other) == ""
+    assert {one.name() for one in connection.listAllNetworks()} == {"default", "vac_10.89.0.0"}
 
 
 def test_another_s_network_of_the_same_name_is_left_alone(connection):
@@ -215,5 +243,13 @@ def test_a_site_s_network_or_bridge_that_is_not_there_is_refused(network_of):
 
 
 def test_an_address_is_known_to_be_this_host_s():
-    assert is_address_here("127.0.0.1")
-    assert not is_address_here("203.0.113.77")
+    assert OnHost().has("127.0.0.1")
+    assert not OnHost().has("203.0.113.77")
+
+
+def test_a_server_is_known_to_be_there():
+    with socket.socket() as server:
+        server.bind(("127.0.0.57", 53))
+        server.listen()
+        assert OnHost().is_served("127.0.0.57")
+    assert not OnHost().is_served("127.0.0.58")

@@ -159,6 +159,30 @@ def test_an_address_that_was_taken_from_the_bridge_comes_back(lab):
     assert SERVICE in lab.host.box.run(["ip", "address", "show", "dev", "vacbr0"]).stdout
 
 
+def test_a_dhcp_server_that_died_is_started_again(lab):
+    first = lab.guest(1)
+    pid = lab.host.box.path(f"/run/libvirt/network/{NETWORK}.pid").read_text().strip()
+    lab.host.box.run(["sh", "-c", f"kill {pid}; while kill -0 {pid} 2>&-; do sleep 0.02; done"])
+    assert lab.ensure() == ""
+    assert lab.guest(2).address() == ["169.254.169.2"]
+    assert first.gets(OUTSIDE) == HOST_OUTSIDE
+
+
+def test_a_change_of_the_subnet_is_made_when_no_machine_is_left(lab):
+    domain = lab.domain(3)
+    lab.options = {"subnet": "10.89.0.0/24"}
+    assert "is made when they have ended" in lab.ask()["refused"]
+    domain.destroy()
+    assert lab.ensure() == ""
+    assert lab.guest(1).address() == ["10.89.0.2"]
+
+
+def test_a_subnet_that_the_host_uses_elsewhere_is_refused_with_the_mend(lab):
+    lab.options = {"subnet": "10.77.0.0/24"}
+    assert "set another subnet in [plugin libvirt]" in lab.ask()["refused"]
+    assert lab.connection.listAllNetworks() == []
+
+
 def test_a_network_of_another_s_is_left_alone(lab):
     other = f"<network><name>{NETWORK}</name><bridge name='virbr7'/><ip address='10.9.0.1' prefix='24'/></network>"
     before = lab.connection.networkCreateXML(other).XMLDesc()

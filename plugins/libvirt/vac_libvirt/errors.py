@@ -36,6 +36,7 @@ _MENDS: Final = (
     ("Failed to connect socket", "start libvirtd (systemctl start libvirtd), or mend uri in [plugin libvirt]"),
     ("Cannot allocate memory", "free memory of the host, or let fewer machines run"),
     ("unable to map backing store", "reserve huge pages (vm.nr_hugepages), or remove hugepages from the machinetype"),
+    ("Network is already in use by interface", "set another subnet in [plugin libvirt], or take that address away"),
     ("in use by", "let go of it there, or take it out of hostdevs"),
     ("Failed to bind PCI device", "see that the device and its IOMMU group may be lent (docs: GPUs)"),
     ("host doesn't support passthrough of host PCI devices", "turn on the IOMMU in the firmware and the kernel"),

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import logging
-import socket
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from typing import Any
 
 import libvirt
 
 from vac_core.interfaces import PluginError
+from vac_libvirt.network_on_host import OnHost
 from vac_libvirt.network_plan import NetworkPlan
 from vac_libvirt.network_ports import plug_in_again, ports
-from vac_libvirt.network_xml import Difference, Reservation, difference, is_ours, network_element
+from vac_libvirt.network_xml import Difference, Reservation, difference, is_ours, network_element, reservations
 
 _log = logging.getLogger(__name__)
 
-_ADD, _DELETE = libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE
+_ADD, _DELETE, _MODIFY = (
+    libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST,
+    libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE,
+    libvirt.VIR_NETWORK_UPDATE_COMMAND_MODIFY,
+)
 
 
-def is_address_here(address: str) -> bool:
-    """Whether this host has an IPv4 address: somebody may take one from a bridge without telling libvirt."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-        return True
-
-
-def ensure_network(
-    connection: Any, plan: NetworkPlan, *, may_mend: bool, is_here: Callable[[str], bool] = is_address_here
-) -> str:
+def ensure_network(connection: Any, plan: NetworkPlan, *, may_mend: bool, on_host: OnHost | None = None) -> str:
     """See that the network is there and as planned; return what is wrong with it though it can be used.
 
     Raises `PluginError` where it is another's, or is missing and may not be made; libvirtError where libvirt refuses.
@@ -41,6 +32,7 @@ def ensure_network(
     if not may_mend:
         return _looked_at(network, plan)
     if network is None:
+        _retire_older(connection, plan)
         _make(connection, plan)
         return ""
     described = ET.fromstring(network.XMLDesc(0))  # noqa: S314 - libvirt's own words
@@ -52,8 +44,7 @@ def ensure_network(
     if not network.isActive():
         network.create()
         plug_in_again(connection, plan.name)
-    lost = [f"its address {one} is gone" for one in plan.service_addresses if not is_here(str(one))]
-    return _mend(connection, network, plan, difference(described, plan), lost)
+    return _mend(connection, network, plan, difference(described, plan), on_host or OnHost())
 
 
 def find_network(connection: Any, name: str) -> Any:
@@ -83,11 +74,30 @@ def _make(connection: Any, plan: NetworkPlan) -> None:
     plug_in_again(connection, plan.name)
 
 
-def _mend(connection: Any, network: Any, plan: NetworkPlan, found: Difference, lost: list[str]) -> str:
+def _retire_older(connection: Any, plan: NetworkPlan) -> None:
+    """Take away a network that was made for another subnet: both would have one bridge, and the service's address."""
+    for network in connection.listAllNetworks():
+        if not is_ours(ET.fromstring(network.XMLDesc(0))):  # noqa: S314 - libvirt's own words
+            continue
+        if busy := ports(connection, network.name()):
+            raise PluginError(
+                f"the libvirt network {network.name()}, of another subnet, has {len(busy)} machines on it: "
+                f"{plan.name} is made when they have ended (vac drain helps)"
+            )
+        _log.warning("removing the libvirt network %s, as another subnet is wanted", network.name())
+        if network.isActive():
+            network.destroy()
+
+
+def _mend(connection: Any, network: Any, plan: NetworkPlan, found: Difference, on_host: OnHost) -> str:
+    _update(network, _DELETE, found.superfluous)
+    _update(network, _ADD, found.missing)
+    lost = [f"its address {one} is gone" for one in plan.service_addresses if not on_host.has(str(one))]
     wrong = [*found.structure, *lost]
     if not wrong:
-        _update(network, _DELETE, found.superfluous)
-        _update(network, _ADD, found.missing)
+        if not on_host.is_served(str(plan.gateway)):
+            _log.warning("starting the DHCP and DNS server of the libvirt network %s again", plan.name)
+            _update(network, _MODIFY, reservations(plan)[:1])
         return ""
     if busy := ports(connection, plan.name):
         return (
