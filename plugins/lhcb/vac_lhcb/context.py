@@ -69,7 +69,10 @@ class LhcbContextualiser(Contextualiser):
         """What is wrong with the certificate now, or will be within days."""
         if machine_options(machinetype).dirac_era == TEMPLATE:
             return self._templates.missing(machinetype)
-        source = source_of(machinetype)
+        try:
+            source = source_of(machinetype)
+        except MachineTypeError as error:
+            return [str(error)]
         told = source.warning(machinetype, self._clock()) if source else ""
         return [f"dirac_cert: {told}"] if told else []
 

@@ -1,0 +1,145 @@
+"""Machines that pull real jobs: a factory, and a real DIRAC server. ``make test-dirac`` runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from dirac_config import CE, PORTS, SITE
+from dirac_server import DiracServer
+from pilot_kit import publish
+
+sys.path.insert(0, str(Path(__file__).parents[4] / "tests" / "system"))
+
+from daemon_kit import Daemon
+
+JOB_DEADLINE = 300.0
+HERE = Path(__file__).parent
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with DiracServer(tmp_path_factory.mktemp("dirac")) as running:
+        yield running
+
+
+@pytest.fixture
+def pilot_url(tmp_path):
+    directory = publish(tmp_path / "pilot", program=(HERE / "dirac-pilot.py").read_text())
+    return f"file://{directory}"
+
+
+class Site:
+    """A factory with one machinetype, whose machines ask the server for jobs."""
+
+    def __init__(self, directory, server, pilot_url, **options):
+        self.server = server
+        self.daemon = Daemon(directory / "vac")
+        given = {
+            "target_share": 1,
+            "machine_model": "process",
+            "contextualiser": "lhcb",
+            "mb_per_processor": 2048,
+            "process_memory": "none",
+            "max_wallclock_seconds": 7200,
+            "fizzle_seconds": 10,
+            "backoff_seconds": 600,
+            "heartbeat_file": "heartbeat",
+            "heartbeat_seconds": 600,
+            "dirac_site": SITE,
+            "dirac_ce": CE,
+            "dirac_max_cycles": 1,
+            "dirac_polling_time": 1,
+            "dirac_servers": f"dips://localhost:{PORTS['Configuration/Server']}/Configuration/Server",
+            "dirac_pilot_urls": pilot_url,
+            "dirac_python": server.python,
+            "dirac_authorities": server.trusted,
+            **options,
+        }
+        lines = [f"{name} = {value}" for name, value in given.items()]
+        self.daemon.write_site("\n".join(["[machinetype lhcb]", *lines, ""]), "memory_overcommit = 0\n")
+
+    def start(self):
+        self.daemon.start()
+        return self
+
+    def ended(self):
+        """The machines that have ended, the latest last."""
+        return [event["machine"] for event in self.daemon.events("gone")]
+
+    def wait_for_end(self, number=1):
+        """Wait until so many machines have ended; returns the last."""
+        deadline = time.monotonic() + JOB_DEADLINE
+        while len(ended := self.ended()) < number:
+            assert time.monotonic() < deadline, f"{number} machines have not ended: {self.daemon.cli('why').stdout}"
+            time.sleep(0.5)
+        return ended[number - 1]
+
+    def outputs(self, machine):
+        """All that a machine left, for a test that fails."""
+        directory = self.daemon.state.machine(machine["id"]) / "joboutputs"
+        return {path.name: path.read_text(errors="replace")[-6000:] for path in directory.iterdir()}
+
+
+@pytest.fixture
+def site(tmp_path, server, pilot_url):
+    """Makes the site, with further options of its machinetype; its daemon ends with the test."""
+    made = []
+
+    def make(**options):
+        files = tmp_path / "vac" / "state" / "machinetypes" / "lhcb" / "files"
+        files.mkdir(parents=True)
+        shutil.copy(server.pilot_proxy, files / "pilot.pem")
+        server.machine.write(files)
+        made.append(Site(tmp_path, server, pilot_url, **options))
+        return made[-1].start()
+
+    yield make
+    for one in made:
+        if one.daemon.process is not None:
+            one.daemon.signal(signal.SIGTERM)
+
+
+PROXY = {"dirac_cert": "pilot.pem", "dirac_key": "none"}
+
+
+def submit(server, text):
+    """A job that is waiting for a machine."""
+    job = server.run("jobs.py", "submit", text)
+    wait_for(server, job, "Waiting")
+    return job
+
+
+def wait_for(server, job, status):
+    deadline = time.monotonic() + JOB_DEADLINE
+    while (found := json.loads(server.run("jobs.py", "status", job)))["Status"] != status:
+        assert time.monotonic() < deadline, f"the job is {found}: {server.log('Optimizers')}"
+        time.sleep(1)
+
+
+@pytest.mark.parametrize("options", [PROXY, {"dirac_credential": "hostcert"}], ids=["proxy", "hostcert"])
+def test_a_machine_pulls_a_real_job_and_the_next_finds_the_queue_empty(server, site, tmp_path, options):
+    job = submit(server, "hello from the vacuum")
+    vac = site(**options)
+    first = vac.wait_for_end(1)
+    assert first["outcome"] == "200 Success", vac.outputs(first)
+    wait_for(server, job, "Done")
+    server.run("jobs.py", "output", job, str(tmp_path))
+    assert "hello from the vacuum" in (tmp_path / job / "said.log").read_text()
+
+    reference = f"vac://vac01.example.org/vac01.example.org:{first['id']}:lhcb"
+    pilot = json.loads(server.run("jobs.py", "pilot", reference))[reference]
+    assert pilot["PilotStamp"] == first["id"].replace("-", "")
+    assert pilot["Status"] == "Done"
+    assert pilot["GridSite"] == SITE
+
+    second = vac.wait_for_end(2)
+    assert second["outcome"] == "300 Nothing to do", vac.outputs(second)
+    assert "backoff_seconds 600" in vac.daemon.cli("why", "lhcb").stdout

@@ -1,0 +1,30 @@
+"""Mark the site as active, before anybody asks: run in DIRAC's interpreter, as the server."""
+
+import sys
+
+from DIRAC.Core.Base.Script import Script
+
+cfg, site = sys.argv[1:]
+sys.argv = ["prepare", "--cfg", cfg]
+Script.parseCommandLine()
+
+from DIRAC.ResourceStatusSystem.DB.ResourceStatusDB import ResourceStatusDB  # noqa: E402 - its configuration comes first
+
+ACCESS = ("ReadAccess", "WriteAccess", "CheckAccess", "RemoveAccess")
+
+
+def mark(table, name, kind):
+    """Let an element be active for everybody."""
+    told = {
+        "name": name, "statusType": kind, "status": "Active", "elementType": "x", "reason": "test", "vO": "all",
+        "tokenOwner": "rs_svc",
+    }  # fmt: skip
+    told = {key[0].upper() + key[1:]: value for key, value in told.items()}
+    done = database.addOrModify(table, told)
+    assert done["OK"], done
+
+
+database = ResourceStatusDB()
+mark("SiteStatus", site, "all")
+for access in ACCESS:
+    mark("ResourceStatus", "ProductionSandboxSE", access)
