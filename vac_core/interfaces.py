@@ -102,6 +102,8 @@ class ContextRequest:
     urls: Urls
     fetch: Callable[[str], bytes]
     """Get an http(s) URL within the site's deadline and size limit; raises `PluginError`."""
+    with_secrets: bool = True
+    """False for a context that is to be shown or published: it must hold nothing that a machine proves itself with."""
 
 
 @attrs.frozen(kw_only=True)

@@ -66,7 +66,8 @@ class UserData(Contextualiser):
         """
         template = _template(request)
         values = values_for(request, factory=self._factory, files=_option_contents(request))
-        values |= self.own_values(request)
+        if request.with_secrets:
+            values |= self.own_values(request)
         urls = request.urls
         return Context(
             machine_id=request.machine.id,
@@ -143,7 +144,7 @@ def _template(request: ContextRequest) -> bytes:
 
 
 def _option_contents(request: ContextRequest) -> dict[str, str]:
-    named = option_files(request.machinetype, request.settings)
+    named = option_files(request.machinetype, request.settings) if request.with_secrets else {}
     contents = {name: _read(request, f"user_data_file_{name}", path) for name, path in named.items()}
     return {name: content.decode("utf-8", "surrogateescape") for name, content in contents.items()}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import click
 
 from vac_core.cli.completion import completion
+from vac_core.cli.contextualise import contextualise
 from vac_core.cli.doctor import doctor
 from vac_core.cli.history import history
 from vac_core.cli.images import images
@@ -27,6 +28,7 @@ def vac_commands() -> Iterable[click.Command]:
     return [
         completion,
         config,
+        contextualise,
         doctor,
         drain,
         factories,

@@ -79,7 +79,7 @@ def _not_needed(said: Finding) -> Finding:
 def _health(what: str, one: Named, site: Site, plugin: str) -> Finding:
     try:
         with tempfile.TemporaryDirectory(prefix="vac-doctor-") as directory:
-            home = _home(Path(directory), site, plugin)
+            home = home_of(Path(directory), site, plugin)
             found = within(_DEADLINE_SECONDS, lambda: _asked(one, home))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises is a finding about it
         return problem(what, f"{type(error).__name__}: {error}", f"see plugin {plugin}'s documentation")
@@ -101,7 +101,8 @@ def _asked(one: Named, home: Home) -> Health:
         one.stop()
 
 
-def _home(directory: Path, site: Site, plugin: str) -> Home:
+def home_of(directory: Path, site: Site, plugin: str) -> Home:
+    """What an object of a plugin is given to start with, for a command: an empty directory stands for its own."""
     machines = directory / "machines"
     machines.mkdir()
     return Home(

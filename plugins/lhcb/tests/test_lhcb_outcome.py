@@ -57,6 +57,8 @@ def stop(why):
          "500 Credential lacks rights in DIRAC (needs pilot group or TrustedHost)"),
         ([STARTED], "700 Failed, probably JobAgent or Application problem"),
         ([STARTED, "Error while handshaking"], "500 Certificate/proxy not acceptable"),
+        ([STARTED, "WARN: Can't update from server Error while updating from dips://cs:9135: No cert/key found!"],
+         "500 Certificate/proxy not acceptable"),
         ([EXPIRED, NO_QUEUE], "500 Certificate/proxy not acceptable"),
         ([UNREACHED, NO_QUEUE], "600 DIRAC configuration service not reachable"),
         ([NO_QUEUE], "500 CE/queue not in DIRAC configuration"),

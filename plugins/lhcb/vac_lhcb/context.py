@@ -95,7 +95,7 @@ class LhcbContextualiser(Contextualiser):
         if problems:
             raise MachineTypeError(f"machinetype {machinetype.name}: {'; '.join(problems)}")
         try:
-            secrets = credential_files(machinetype, request.machine, self._clock())
+            secrets = credential_files(machinetype, request.machine, self._clock()) if request.with_secrets else {}
         except CredentialError as error:  # not for good: it may yet be renewed
             raise PluginError(f"machinetype {machinetype.name}, dirac_cert: {error}") from error
         place = place_of(machinetype.machine_model)
@@ -113,7 +113,7 @@ class LhcbContextualiser(Contextualiser):
     def _user_data(self, request: ContextRequest, place: Place, secrets: Mapping[str, bytes]) -> bytes:
         if machine_options(request.machinetype).dirac_era == _LEGACY:
             return legacy_user_data(request, secrets, self._factory)
-        settings = machine_settings(request, place, sorted(secrets))
+        settings = machine_settings(request, place)
         if place.boots:
             return cloud_config(request.machinetype, settings, secrets)
         return run_script(settings, secrets, SETTINGS_DIR if place.has_files else "")

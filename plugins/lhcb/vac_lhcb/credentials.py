@@ -13,9 +13,15 @@ from vac_core.builtin.site_files import SiteFileError, site_path
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import MachineTypeError
 from vac_core.model import Machine
-from vac_lhcb.options import machine_options
+from vac_lhcb.options import LhcbMachine, machine_options
 
 PROXY = "x509proxy.pem"
+_NAMES = {"proxy": (PROXY,), "hostcert": ("hostcert.pem", "hostkey.pem"), "none": ()}
+
+
+def credential_names(options: LhcbMachine) -> tuple[str, ...]:
+    """The files that a machine will look for."""
+    return _NAMES[options.dirac_credential]
 
 
 def source_of(machinetype: MachineType) -> ProxySource | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from vac_core.interfaces import ContextRequest
 from vac_lhcb.arguments import pilot_arguments, queue_path
+from vac_lhcb.credentials import credential_names
 from vac_lhcb.options import LhcbMachine, machine_options
 from vac_lhcb.places import Place
 
@@ -22,7 +23,7 @@ def ce_name(request: ContextRequest, options: LhcbMachine) -> str:
     return options.dirac_ce or request.settings.vac_space
 
 
-def machine_settings(request: ContextRequest, place: Place, credentials: Sequence[str]) -> bytes:
+def machine_settings(request: ContextRequest, place: Place) -> bytes:
     """The JSON file; nothing in it is secret.
 
     ``credentials`` are names of files beside it. What a machine may know only when it runs is empty: it then looks
@@ -34,7 +35,7 @@ def machine_settings(request: ContextRequest, place: Place, credentials: Sequenc
         "arguments": pilot_arguments(options, ce),
         "authorities": options.dirac_authorities,
         "checksums": options.dirac_pilot_checksums,
-        "credentials": credentials,
+        "credentials": credential_names(options),
         "drain_file": DRAIN_FILE if place.has_files else "",
         "drain_seconds": options.dirac_drain_seconds,
         "end_margin": _END_MARGIN_SECONDS,

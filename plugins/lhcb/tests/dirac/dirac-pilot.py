@@ -57,6 +57,13 @@ SECURITY = """
   }}
 """
 
+PROXY_SECURITY = """
+  Security
+  {
+    UseServerCertificate = no
+  }
+"""
+
 AGENT = "/Systems/WorkloadManagement/Agents/JobAgent"
 
 
@@ -75,7 +82,7 @@ told = parser.parse_args()
 
 os.environ["DIRAC_ROOT_PATH"] = os.getcwd()
 reference = os.environ["PILOT_UUID"]
-security = SECURITY.format(told=told) if told.cert else ""
+security = SECURITY.format(told=told) if told.cert else PROXY_SECURITY
 with open("pilot.cfg", "w") as file:
     file.write(CONFIGURATION.format(told=told, security=security, reference=reference))
 

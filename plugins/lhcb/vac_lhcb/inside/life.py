@@ -83,9 +83,13 @@ class Life:
         """Copy what the machine proves itself with, for the pilot's eyes only."""
         for name in self.settings["credentials"]:
             own = os.path.join(work, name)
-            with open(os.path.join(self.place, name), "rb") as source, open(own, "wb") as copy:
-                os.chmod(own, 0o600)
-                shutil.copyfileobj(source, copy)
+            try:
+                with open(os.path.join(self.place, name), "rb") as source, open(own, "wb") as copy:
+                    os.chmod(own, 0o600)
+                    shutil.copyfileobj(source, copy)
+            except OSError as error:
+                say("{}: {}".format(name, error))
+                raise TroubleError(500, "Missing credential") from error
 
     def wait(self):
         """Wait for the pilot; one that was asked to stop and does not is made to."""

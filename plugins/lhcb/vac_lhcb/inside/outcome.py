@@ -23,7 +23,8 @@ CAUSES = (
         (r"Could not find/set X509_", (500, "No certificate authorities found")),
         (r"not enough local disk space", (500, "Not enough disk space")),
         (r"release not found|Could not install DIRACOS", (500, "DIRAC cannot be installed")),
-        (r"PEM file .{0,400} has expired|[Hh]andshak|certificate (has expired|verify failed)|Unauthorized", CREDENTIAL),
+        (r"PEM file .{0,400} has expired|No cert/key found|Unauthorized", CREDENTIAL),
+        (r"[Hh]andshak|certificate (has expired|verify failed)", CREDENTIAL),
         (
             r"/cvmfs/\S* ?(: |is |does )?(No such file|not (available|found|mounted|exist))",
             (500, "CVMFS not available"),
