@@ -33,8 +33,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from vac_core.interfaces import PluginError
 from vac_libvirt.cernvm_image_chain import ChainError, check_chain
 from vac_libvirt.cernvm_image_dn import dn_of, matches
+from vac_libvirt.options import CERTIFICATES
 
-CERTIFICATES: Final = Path("/etc/grid-security/certificates")
 BLOCK: Final = 32768
 _READ: Final = 2**20
 _STRING: Final = r'"\s*:\s*"([^"]*)"'

@@ -8,7 +8,7 @@ import click
 
 from vac_core.cli.display import say, show_json
 from vac_core.cli.invocation import Trouble, examples
-from vac_libvirt.cernvm_image import CERTIFICATES, SignatureError, verify
+from vac_libvirt.options import CERTIFICATES
 
 
 @click.command(
@@ -34,6 +34,8 @@ def cernvm_signature(file: Path, signing_dn: str, certificates: Path, as_json: b
 
     Exits with 1 where it is refused.
     """
+    from vac_libvirt.cernvm_image import SignatureError, verify  # noqa: PLC0415 - other commands are quick without
+
     try:
         signed = verify(file, signing_dn, certificates)
     except SignatureError as error:

@@ -14,7 +14,8 @@ from typing import Final
 import attrs
 
 from vac_core.images.background import Background
-from vac_libvirt.cernvm_image import CERTIFICATES, SignatureError, Signed, verify
+from vac_libvirt.cernvm_image import SignatureError, Signed, verify
+from vac_libvirt.options import CERTIFICATES
 
 _BELIEVED_SECONDS: Final = 3600.0
 _REFUSED_SECONDS: Final = 300.0

@@ -8,8 +8,7 @@ from pathlib import Path
 from vac_core.config.schema import MachineType, Settings
 from vac_core.powers import Demand, Resources
 from vac_libvirt.host import HostMemory
-from vac_libvirt.lending import PCI_DEVICES, free
-from vac_libvirt.looking_ahead import no_such_devices
+from vac_libvirt.lending import PCI_DEVICES, free, no_such_devices
 from vac_libvirt.options import PciAddress, machine_options
 
 _MIB = 2**20

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import CreateRequest, Home, Hypervisor, Observed, PluginError, Urls
 from vac_core.model import Health, HealthState, Machine
 from vac_core.powers import Resources
-from vac_libvirt.checking import faults
-from vac_libvirt.clearing import clear
 from vac_libvirt.counting import all_refused, host_resources, joined
-from vac_libvirt.disks_wanted import faults as disk_faults
 from vac_libvirt.host import host_memory
 from vac_libvirt.lending import lent
-from vac_libvirt.looking_ahead import missing
 from vac_libvirt.options import MODELS, PciAddress, context_of, machine_options
-from vac_libvirt.running import Running, begin
-from vac_libvirt.works import Works
+from vac_libvirt.record import Records
+
+if TYPE_CHECKING:
+    from vac_libvirt.running import Running
 
 
 class LibvirtHypervisor(Hypervisor):
@@ -35,6 +34,8 @@ class LibvirtHypervisor(Hypervisor):
 
     def start(self, home: Home) -> None:
         """Connect to libvirt, or go on trying; find the machines that are there."""
+        from vac_libvirt.running import begin  # noqa: PLC0415 - a factory's alone: commands are quick without
+
         self._running = begin(home)
 
     @property
@@ -62,7 +63,9 @@ class LibvirtHypervisor(Hypervisor):
 
     def check(self, machinetype: MachineType) -> Sequence[str]:
         """What is wrong with a machinetype for libvirt."""
-        found = [*faults(machinetype), *disk_faults(machinetype)]
+        from vac_libvirt.looking_ahead import faults  # noqa: PLC0415 - as in start
+
+        found = faults(machinetype)
         if self._running is not None:
             parts = self._running.works.parts
             found += [*parts.network.check(machinetype), *parts.delivery.check(machinetype)]
@@ -70,6 +73,8 @@ class LibvirtHypervisor(Hypervisor):
 
     def missing(self, machinetype: MachineType) -> Sequence[str]:
         """Files and devices that are not there now."""
+        from vac_libvirt.looking_ahead import missing  # noqa: PLC0415 - as in start
+
         return list(missing(machinetype))
 
     def features_for(self, machine: Machine, directory: Path) -> Urls | None:
@@ -96,9 +101,7 @@ class LibvirtHypervisor(Hypervisor):
 
     def destroy(self, machine_id: str) -> None:
         """End its domain, and remove all but the machine's directory."""
-        works = self._now.works
-        if (record := works.records.of(machine_id)) is not None:
-            clear(works, record)
+        self._now.destroy(machine_id)
 
     def watch(self, changed: Callable[[str], None]) -> None:
         """Tell of libvirt's events as they come."""
@@ -132,11 +135,11 @@ class LibvirtHypervisor(Hypervisor):
         works, settings = now.works, now.works.home.settings()
         return joined(
             all_refused(machinetypes, works.connection.trouble or now.upkeep.refusal),
-            host_resources(machinetypes, settings, host_memory(), _lent(works, machinetypes)),
+            host_resources(machinetypes, settings, host_memory(), _lent(works.records, machinetypes)),
             works.parts.disks.resources(machinetypes, settings),
         )
 
 
-def _lent(works: Works, machinetypes: Sequence[MachineType]) -> Collection[PciAddress]:
+def _lent(records: Records, machinetypes: Sequence[MachineType]) -> Collection[PciAddress]:
     """The devices that machines have; the records are read only where somebody wants devices."""
-    return lent(works.records) if any(machine_options(one).hostdevs for one in machinetypes) else ()
+    return lent(records) if any(machine_options(one).hostdevs for one in machinetypes) else ()

@@ -38,3 +38,9 @@ def choose(groups: Sequence[DeviceGroup], taken: Collection[PciAddress]) -> tupl
         names = ", ".join(str(group) for group in groups)
         raise PluginError(f"the devices {names} are all lent to machines: wait until one ends")
     return (left[0],)
+
+
+def no_such_devices(groups: Sequence[DeviceGroup], devices: Path = PCI_DEVICES) -> str:
+    """Which of a machinetype's devices this host does not have; empty for none."""
+    names = ", ".join(str(one) for one in absent(groups, devices))
+    return f"hostdevs: this host has no PCI device {names}: lspci -D lists those it has" if names else ""

@@ -18,6 +18,9 @@ from vac_libvirt.network_options import NetworkOptions
 
 OPTION_SET = "libvirt"
 
+CERTIFICATES = Path("/etc/grid-security/certificates")
+"""Where sites of the grid keep the certificates of the authorities that they believe."""
+
 MODELS = frozenset({"vm-raw", "cernvm3", "cernvm4", "kernel"})
 
 CONTEXTS = tuple(DELIVERIES)

@@ -9,6 +9,7 @@ import attrs
 from vac_core.interfaces import Home, PluginError
 from vac_libvirt.acceleration import Accelerator
 from vac_libvirt.assembly import assemble
+from vac_libvirt.clearing import clear
 from vac_libvirt.connection import Connection
 from vac_libvirt.creation import Creation
 from vac_libvirt.domains import Domains
@@ -31,6 +32,11 @@ class Running:
     creation: Creation
     watching: Watching
     upkeep: Upkeep
+
+    def destroy(self, machine_id: str) -> None:
+        """End a machine and take away all that was made for it."""
+        if (record := self.works.records.of(machine_id)) is not None:
+            clear(self.works, record)
 
 
 def begin(home: Home) -> Running:
