@@ -29,7 +29,7 @@ lint: $(VENV)/.dev $(VENV)/.libvirt $(VENV)/.demo $(VENV)/.docs
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run vac_core/supervision/*.sh $(wildcard plugins/*/vac_*/*.sh); \
 	elif [ "$$CI" = true ]; then echo "shellcheck is not installed, and this is CI" >&2; exit 1; fi
 
-bench: $(VENV)/.demo
+bench: $(VENV)/.demo $(VENV)/.libvirt
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/.docs
