@@ -155,7 +155,7 @@ class Lab:
         cable(self.host.box, device, opened, "eth0")
         opened.run(["ip", "link", "set", "eth0", "down"])
         opened.run(["ip", "link", "set", "eth0", "address", interface["mac"]])
-        self.host.box.run(["ip", "link", "set", device, "master", "vacbr0"])
+        self.host.box.run(["ip", "link", "set", device, "master", self.bridge_of(interface)])
         if interface["isolated"]:
             self.host.box.run(["bridge", "link", "set", "dev", device, "isolated", "on"])
         self.connection.nwfilterBindingCreateXML(binding(device, interface))
@@ -164,6 +164,10 @@ class Lab:
         if lease:
             guest.take_lease(self.directory)
         return guest
+
+    def bridge_of(self, interface):
+        """The bridge that an interface is plugged into."""
+        return interface["bridge"] or self.connection.networkLookupByName(interface["network"]).bridgeName()
 
     def serve(self, at, port):
         """Let a box answer on a port of all its addresses, for as long as the lab is open."""

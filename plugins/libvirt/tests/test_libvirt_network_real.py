@@ -227,15 +227,22 @@ def test_a_filter_that_was_removed_or_changed_is_put_back(lab):
     assert lab.connection.nwfilterLookupByName("vac-machine-ipv4").XMLDesc() == wanted
 
 
-def test_a_site_s_own_bridge_gives_the_address_that_its_dhcp_server_chose(lab):
+@pytest.mark.parametrize("named", [{"network": "grid"}, {"bridge": "sitebr0"}])
+def test_on_a_site_s_own_network_a_guest_has_what_its_dhcp_server_gives_and_no_other_address(lab, named):
     lab.connection.networkCreateXML(
         "<network><name>grid</name><bridge name='sitebr0'/><ip address='10.5.0.1' prefix='24'>"
         "<dhcp><range start='10.5.0.100' end='10.5.0.120'/></dhcp></ip></network>"
     )
-    lab.options = {"network": "grid"}
-    assert lab.ask(4)["interface"]["network"] == "grid"
-    lab.options = {"bridge": "sitebr0"}
-    assert lab.ask(4)["interface"]["bridge"] == "sitebr0"
+    lab.serve(lab.host.box, 80)
+    lab.options = named
+    guest, neighbour = lab.guest(4), lab.guest(5)
+    lab.serve(neighbour.box, 80)
+    [address] = guest.address()
+    assert address.startswith("10.5.0.1")
+    assert guest.gets("10.5.0.1") == address
+    assert not guest.reaches(neighbour.address()[0])
+    guest.set_address("10.5.0.77/24")
+    assert not guest.reaches("10.5.0.1")
     assert [one.name() for one in lab.connection.listAllNetworks()] == ["grid"]
 
 
