@@ -92,6 +92,17 @@ def test_amiconfig_is_for_cernvm_alone(name):
     assert problems(mime(MIMEText("[cernvm]\n", "amiconfig-user-data")), "cernvm") == []
 
 
+def test_what_stands_beside_the_lines_for_cernvm_s_boot_loader_is_looked_at_by_itself():
+    lines = b"[ucernvm-begin]\ncvmfs_server=x\nresize_rootfs\n[ucernvm-end]\n"
+    assert problems(lines, "cernvm") == []
+    assert problems(lines + b"#!/bin/sh\ncase x in\nesac\n", "cernvm") == []
+    assert problems(b"[amiconfig]\nplugins=cernvm\n" + lines + b"[cernvm]\nservices=a\n", "cernvm") == []
+    assert problems(lines + b"#!sh\n", "cernvm") == [
+        "its first line names no interpreter: write #! and the whole path of one"
+    ]
+    assert len(problems(lines + b"#!/bin/sh\n")) == 1
+
+
 def test_what_amiconfig_cannot_read_is_told():
     [problem] = problems(b"plugins=cernvm\n[amiconfig]\n", "cernvm")
     assert "amiconfig cannot read it: File contains no section headers" in problem
