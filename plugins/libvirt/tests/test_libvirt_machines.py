@@ -17,6 +17,7 @@ import libvirt
 import pytest
 from engines import missing
 from guest_host import real_libvirt
+from image_server import wait_until
 from libvirt_guests import reachable_directory
 from vac_libvirt import LibvirtHypervisor
 from vac_libvirt.options import LibvirtMachine, LibvirtPlugin, extra_disks
@@ -33,6 +34,10 @@ pytestmark = pytest.mark.system
 NETWORK = "sites"
 PATIENCE = 120.0
 STAYS = (bytes.fromhex("faf4ebfd").ljust(510, b"\0") + b"\x55\xaa").ljust(2**20, b"\0")  # cli; hlt; and again
+FLOODS = (bytes.fromhex("baf803b041eeebfd").ljust(510, b"\0") + b"\x55\xaa").ljust(2**20, b"\0")  # an A, and again
+LOG_OCTETS = 2 * 2**20
+"""Where virtlogd begins a new file, unless the site says otherwise."""
+
 OVMF = ("/usr/share/OVMF", "/usr/share/edk2/ovmf")
 
 
@@ -52,6 +57,7 @@ def real() -> Iterator[LibvirtHost]:
 def disks() -> Iterator[Path]:
     with reachable_directory() as directory:
         (directory / "stays").write_bytes(STAYS)
+        (directory / "floods").write_bytes(FLOODS)
         (directory / "ends").write_bytes(trial_disk(1, 1))
         yield directory
 
@@ -150,6 +156,15 @@ def test_a_limit_of_processors_time_is_set_and_taken_away(host: Host, disks: Pat
         for part, quota in ((0.25, 25_000), (None, -1)):
             host.hypervisor.cap(made.machine.id, part)
             assert domain.schedulerParameters()["vcpu_quota"] == quota
+
+
+def test_a_machine_that_prints_without_end_fills_no_disk(host: Host, disks: Path) -> None:
+    made = request(host, disks, image="floods")
+    host.hypervisor.create(made)
+    wait_until((made.directory / "console.log.0").exists, seconds=PATIENCE)
+    logs = sorted(made.directory.glob("console.log*"))
+    assert len(logs) <= 4
+    assert all(one.stat().st_size <= LOG_OCTETS for one in logs)
 
 
 def test_how_a_machine_ended_is_told_also_after_a_restart_of_the_factory(host: Host, disks: Path) -> None:

@@ -68,7 +68,8 @@ class Watching:
             return
         if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
             figures = self._seen.get(uuid)
-            logger.info("machine %s has ended: %s; it had used %s", uuid, end_note(detail) or "it shut down", figures)
+            used = "" if figures is None else f"; it had used {figures}"
+            logger.info("machine %s has ended: %s%s", uuid, end_note(detail) or "it shut down", used)
             try:
                 record.note_end(
                     End(note=end_note(detail), cpu_seconds=None if figures is None else figures.cpu_seconds)
