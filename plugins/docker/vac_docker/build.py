@@ -91,7 +91,7 @@ def _host_config(request: CreateRequest, parts: Parts, plugin: DockerPlugin, eng
         runtime=wanted.runtime,
         devices=_devices(wanted, parts) or None,
         device_requests=_device_requests(parts) or None,
-        log_config=LogConfig(type="json-file", config={"max-size": f"{plugin.container_log_kb}k", "max-file": "1"}),
+        log_config=LogConfig(type="json-file", config={"max-size": f"{2 * plugin.container_log_kb}k", "max-file": "2"}),
         storage_opt=None if parts.layer_bytes is None else {"size": str(parts.layer_bytes)},
         **_limits(limits, engine),
     )

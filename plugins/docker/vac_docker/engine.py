@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -23,8 +24,8 @@ _FACTS_SECONDS: Final = 60.0
 class Engine:
     """One engine by its socket."""
 
-    def __init__(self, socket: str) -> None:
-        self.socket = socket
+    def __init__(self, address: str) -> None:
+        self.socket = address
         self._lock = threading.Lock()
         self._client: Any = None
         self._facts: tuple[float, Facts] | None = None
@@ -55,6 +56,7 @@ class Engine:
         return found
 
     def _connected(self) -> Any:
+        self._knock()
         with self._lock:
             if self._client is None:
                 self._client = docker.APIClient(
@@ -65,6 +67,12 @@ class Engine:
                     max_pool_size=_POOL,
                 )
             return self._client
+
+    def _knock(self) -> None:
+        """Raise `OSError` where nobody listens: the library would leave a socket open then, and hide the reason."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as visitor:
+            visitor.settimeout(_TIMEOUT_SECONDS)
+            visitor.connect(self.socket.removeprefix("unix://"))
 
     def close(self) -> None:
         """Let go of its connections."""

@@ -59,6 +59,9 @@ class Events:
                 self._follow()
             except EngineError as problem:
                 _log.warning("no events: %s; trying again", problem)
+            except Exception as problem:  # noqa: BLE001 - a stream that is broken off breaks in many ways
+                if not self._closing.is_set():
+                    _log.warning("no events: the stream broke off: %r; trying again", problem)
             pause = _FIRST_PAUSE if time.monotonic() - begun > _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
             self._closing.wait(pause)
 
@@ -78,7 +81,9 @@ class Events:
         finally:
             with self._lock:
                 self._break_off()
-                self._stream = None
+                ended, self._stream = self._stream, None
+            if ended is not None:
+                ended._response.close()
             client.close()
 
     def _take(self, event: Mapping[str, Any]) -> None:

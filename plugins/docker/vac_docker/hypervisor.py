@@ -14,6 +14,7 @@ from vac_docker.checks import problems
 from vac_docker.console import printed
 from vac_docker.destroy import destroy
 from vac_docker.errors import EngineError
+from vac_docker.figures import Usage
 from vac_docker.limits import quota
 from vac_docker.observe import RUNNING, Seen, observe
 from vac_docker.options import DockerPlugin
@@ -173,6 +174,10 @@ class DockerHypervisor(Hypervisor):
         return b"".join(
             printed(service.engine, one.container_id, most_octets) for one in service.containers.of(machine_id)
         )
+
+    def figures(self) -> Mapping[str, Usage]:
+        """The latest of each machine's processor time and memory, by its id."""
+        return self._at_work.figures.refresh(self._at_work.seen())
 
     def _running(self, machine_id: str) -> list[Seen]:
         return [one for one in self._at_work.containers.of(machine_id) if one.state in RUNNING]

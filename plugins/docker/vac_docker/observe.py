@@ -17,6 +17,11 @@ UNFINISHED: Final = "its creation was not finished"
 LOST: Final = "its container is gone: somebody else removed it, or the engine lost it"
 OUT_OF_MEMORY: Final = "out of memory"
 _BY_SIGNAL: Final = 128
+_EXITS: Final = {
+    125: "the engine could not run its program",
+    126: "its program may not be executed (exit code 126)",
+    127: "its program, or the interpreter that this names, is not in its image (exit code 127)",
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -66,10 +71,12 @@ class Ending:
         known = int(code) if isinstance(code, int) else None
         if state.get("OOMKilled"):
             return cls(exit_code=known, note=OUT_OF_MEMORY)
-        return cls(exit_code=known, note=str(state.get("Error") or "") or _signal(known))
+        return cls(exit_code=known, note=str(state.get("Error") or "") or _words(known))
 
 
-def _signal(code: int | None) -> str:
+def _words(code: int | None) -> str:
+    if code in _EXITS:
+        return _EXITS[code]
     if code is None or code - _BY_SIGNAL not in set(Signals):
         return ""
     return f"its program was ended by {Signals(code - _BY_SIGNAL).name}"

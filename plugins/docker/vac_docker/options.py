@@ -138,7 +138,7 @@ class DockerPlugin:
         unit="GB",
     )
     container_log_kb: int = option(
-        "How much of what a machine prints is kept: the newest.", integer(1, 1048576), 1024, unit="KiB"
+        "How much of what a machine prints is kept: the newest.", integer(1, 65536), 1024, unit="KiB"
     )
     sized_storage: bool = option(
         "Try to hold scratch space to its limit by the engine's storage, where that can.", yes_no, True
