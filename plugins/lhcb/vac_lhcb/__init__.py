@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vac_core.hookspecs import hookimpl
-from vac_core.interfaces import Contextualiser, OptionSet
+from vac_core.interfaces import Contextualiser, OptionSet, Policy
 from vac_lhcb.context import LhcbContextualiser
 from vac_lhcb.options import OPTION_SET, LhcbMachine
+from vac_lhcb.policy import LhcbPolicy
 
 
 @hookimpl
 def vac_contextualisers() -> Iterable[Contextualiser]:
     """Offer ``lhcb``."""
     return [LhcbContextualiser()]
+
+
+@hookimpl
+def vac_policies() -> Iterable[Policy]:
+    """Offer ``lhcb``."""
+    return [LhcbPolicy()]
 
 
 @hookimpl

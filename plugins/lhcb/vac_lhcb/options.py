@@ -140,6 +140,13 @@ class LhcbMachine:
     dirac_cvmfs_proxy: str = option(
         "CVMFS's proxies in virtual machines, or auto; user_data_option_cvmfs_proxy where it is not set.", text, ""
     )
+    dirac_fault_seconds: int = option(
+        "With the policy lhcb: how long it rests after a fault of the site's or of the VO's services.",
+        integer(0),
+        1800,
+        unit=_SECONDS,
+        pipe=True,
+    )
     dirac_arguments: tuple[str, ...] = option("Further arguments of the pilot, as they stand.", words, ())
 
 

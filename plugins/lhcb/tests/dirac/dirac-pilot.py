@@ -64,12 +64,14 @@ PROXY_SECURITY = """
   }
 """
 
+CFG = "etc/dirac.cfg"
+"""Where the job agent notes how much time is left, and wants to find it."""
 AGENT = "/Systems/WorkloadManagement/Agents/JobAgent"
 
 
 def dirac(program, *words):
     """Run one of DIRAC's programs to its end."""
-    command = [sys.executable, os.path.join(os.path.dirname(sys.executable), program), *words, "--cfg", "pilot.cfg"]
+    command = [sys.executable, os.path.join(os.path.dirname(sys.executable), program), *words, "--cfg", CFG]
     return subprocess.run(command, check=False).returncode
 
 
@@ -83,7 +85,8 @@ told = parser.parse_args()
 os.environ["DIRAC_ROOT_PATH"] = os.getcwd()
 reference = os.environ["PILOT_UUID"]
 security = SECURITY.format(told=told) if told.cert else PROXY_SECURITY
-with open("pilot.cfg", "w") as file:
+os.mkdir("etc")
+with open(CFG, "w") as file:
     file.write(CONFIGURATION.format(told=told, security=security, reference=reference))
 
 registered = dirac("dirac-admin-add-pilot", reference, told.wnVO, "CLOUD", told.pilotUUID, "--status=Running")
