@@ -1,6 +1,7 @@
 # Each target sets up what it needs in a virtual environment of its own; a second run finds all of it there.
 #   make demo    a whole space of three factories on this computer, for a minute
 #   make test    every check and every test
+#   make test-dirac   machines that pull jobs from a real DIRAC server, which it sets up
 #   make bench   the benchmarks' table
 #   make docs    the documentation, in build/docs
 
@@ -13,7 +14,7 @@ PYTEST_ARGS ?=
 PLUGIN_PATH := plugins/apptainer:plugins/boinc:plugins/docker:plugins/grid:plugins/lhcb:plugins/libvirt
 DISTRIBUTIONS := setup.cfg pyproject.toml $(wildcard plugins/*/setup.cfg)
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test test-dirac lint bench docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m demo $(DEMO_ARGS)
@@ -21,12 +22,19 @@ demo: $(VENV)/.demo
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# In a network of its own, so that the server's ports are nobody else's.
+DIRAC_TESTS := plugins/lhcb/tests/dirac
+test-dirac: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python $(DIRAC_TESTS)/dirac_install.py
+	unshare --net $(if $(filter 0,$(shell id -u)),,--map-root-user) sh -c 'ip link set lo up && exec "$$@"' sh \
+	  $(BIN)/python -m pytest -o pythonpath='tests $(DIRAC_TESTS)' $(PYTEST_ARGS) $(DIRAC_TESTS)/check_dirac.py
+
 lint: $(VENV)/.dev $(VENV)/.libvirt $(VENV)/.demo $(VENV)/.docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	PYTHONPATH=$(PLUGIN_PATH) $(BIN)/lint-imports
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run vac_core/supervision/*.sh $(wildcard plugins/*/vac_*/*.sh); \
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/dirac vac_core/supervision/*.sh $(wildcard plugins/*/vac_*/*.sh plugins/*/vac_*/*/*.sh); \
 	elif [ "$$CI" = true ]; then echo "shellcheck is not installed, and this is CI" >&2; exit 1; fi
 
 bench: $(VENV)/.demo $(VENV)/.libvirt

@@ -48,6 +48,8 @@ class Site:
             "contextualiser": "lhcb",
             "mb_per_processor": 2048,
             "process_memory": "none",
+            "min_processors": 2,  # all of the host's: one machine at a time
+            "max_processors": 2,
             "max_wallclock_seconds": 7200,
             "fizzle_seconds": 10,
             "backoff_seconds": 600,

@@ -32,3 +32,7 @@ def _install(directory: Path) -> None:
     (stand_in / "INSTALLER").write_text("vac-tests\n")
     (stand_in / "RECORD").write_text("".join(f"{GFAL2}/{name},,\n" for name in ("METADATA", "INSTALLER", "RECORD")))
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", f"DIRAC[server,pilot]=={RELEASE}"], check=True)
+
+
+if __name__ == "__main__":  # before the tests go into a network from which no index can be reached
+    print(dirac_python())
