@@ -66,7 +66,9 @@ class Site:
             **options,
         }
         lines = [f"{name} = {value}" for name, value in given.items()]
-        self.daemon.write_site("\n".join(["[machinetype lhcb]", *lines, ""]), "memory_overcommit = 0\n")
+        self.daemon.write_site(
+            "\n".join(["[machinetype lhcb]", *lines, ""]), "memory_overcommit = 0\nprocessors_per_superslot = 2\n"
+        )
 
     def start(self):
         self.daemon.start()
