@@ -43,7 +43,7 @@ def test_a_machine_reads_its_features_works_and_leaves_its_message(daemon: Daemo
 def test_machines_outlive_a_killed_daemon_and_are_adopted(daemon: Daemon, gates: tuple[Gate, Gate]) -> None:
     running, go = gates
     script = waiting(gates, "echo '200 after all' > $JOBOUTPUTS/shutdown_message")
-    daemon.write_site(daemon.machinetype("lhcb", script), "max_starting = 1\n")
+    daemon.write_site(daemon.machinetype("lhcb", script), "total_processors = 1\n")
     daemon.start()
     machine_id = running.wait()
     daemon.signal(signal.SIGKILL)
@@ -58,7 +58,7 @@ def test_machines_outlive_a_killed_daemon_and_are_adopted(daemon: Daemon, gates:
 
 def test_sigterm_leaves_the_machines_alone(daemon: Daemon, gates: tuple[Gate, Gate]) -> None:
     running, _ = gates
-    daemon.write_site(daemon.machinetype("lhcb", waiting(gates)), "max_starting = 1\n")
+    daemon.write_site(daemon.machinetype("lhcb", waiting(gates)), "total_processors = 1\n")
     daemon.start()
     machine_id = running.wait()
     assert daemon.signal(signal.SIGTERM) == 0
@@ -111,7 +111,7 @@ def test_a_daemon_that_is_killed_while_files_are_broken_comes_back_with_the_last
 ) -> None:
     running, go = gates
     lhcb = daemon.machinetype("lhcb", waiting(gates, "echo '200 watched' > $JOBOUTPUTS/shutdown_message"))
-    daemon.write_site(lhcb, "max_starting = 1\n")
+    daemon.write_site(lhcb, "total_processors = 1\n")
     daemon.start()
     machine_id = running.wait()
     daemon.write_site(lhcb, "draining = perhaps\n")
@@ -131,7 +131,7 @@ def test_stop_is_graceful_first(daemon: Daemon, gates: tuple[Gate, Gate]) -> Non
         f"echo $VAC_MACHINE_ID > {running.path}",
         "while :; do sleep 0.05; done",
     )
-    daemon.write_site(daemon.machinetype("lhcb", script, grace_seconds=50), "max_starting = 1\n")
+    daemon.write_site(daemon.machinetype("lhcb", script, grace_seconds=50), "total_processors = 1\n")
     daemon.start()
     machine_id = running.wait()
     daemon.control.post("/drain", {"reason": "test"})
@@ -145,7 +145,7 @@ def test_a_machine_that_ignores_the_request_is_destroyed_after_its_grace(
 ) -> None:
     running, _ = gates
     script = shell("trap '' TERM", f"echo $VAC_MACHINE_ID > {running.path}", "while :; do sleep 0.05; done")
-    daemon.write_site(daemon.machinetype("lhcb", script, grace_seconds=1), "max_starting = 1\n")
+    daemon.write_site(daemon.machinetype("lhcb", script, grace_seconds=1), "total_processors = 1\n")
     daemon.start()
     machine_id = running.wait()
     daemon.control.post("/drain", {"reason": "test"})
@@ -161,7 +161,7 @@ def test_a_machine_that_floods_its_outputs_is_ended(daemon: Daemon) -> None:
         "i=0; while [ $i -lt 40 ]; do head -c 100000 /dev/zero > $JOBOUTPUTS/junk$i; i=$((i+1)); done", "sleep 600"
     )
     machinetype = daemon.machinetype("flood", script, grace_seconds=1)
-    daemon.write_site(machinetype, "joboutputs_max_mb = 1\nmax_starting = 1\n")
+    daemon.write_site(machinetype, "joboutputs_max_mb = 1\ntotal_processors = 1\n")
     daemon.start()
     gone = daemon.wait_for(event_what="gone")
     assert gone["machine_outcome"].startswith("700 Job outputs over their limits")
@@ -210,7 +210,7 @@ def test_hostile_datagrams_leave_the_factory_answering(daemon: Daemon) -> None:
 def test_a_full_disk_stops_starts_and_loses_nothing(daemon: Daemon, gates: tuple[Gate, Gate]) -> None:
     running, go = gates
     script = waiting(gates, "echo '200 before the disk was full' > $JOBOUTPUTS/shutdown_message")
-    daemon.write_site(daemon.machinetype("lhcb", script), "max_starting = 1\n")
+    daemon.write_site(daemon.machinetype("lhcb", script), "total_processors = 1\n")
     daemon.start()
     machine_id = running.wait()
     daemon.control.post("/drain", {"reason": "one is enough"})

@@ -86,40 +86,19 @@ def _open_site(launch: Launch, state: StateDir, registry: Registry) -> SiteFiles
 
 async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: Registry) -> None:
     started = time.time()
-    calls, service = ThreadCalls(), Service()
-    crew = muster(registry, source.site.settings)
-    host = LinuxHost(state.path)
-    name = source.site.settings.factory_name or host.name()
-    bell = Bell(asyncio.get_running_loop())
-    home = _home(name, state, source, crew, bell)
-    await crew.start(home, state, registry, calls)
-    factory = Factory(
-        Surroundings(
-            name=name,
-            state=state,
-            journal=journal,
-            source=source,
-            crew=crew,
-            host=host,
-            calls=calls,
-            clock=time.time,
-            random=random.Random(),
-            fetch=fetch_for,
-            service_url=lambda: service.url,
-        )
-    )
+    service, bell = Service(), Bell(asyncio.get_running_loop())
+    given = _surroundings(state, journal, source, registry, service)
+    home = _home(given, bell)
+    await given.crew.start(home, state, registry, given.calls)
+    factory = Factory(given)
     bell.heard = factory.wake
-    for line in crew.missing:
+    for line in given.crew.missing:
         _log.error("%s", line)
-    await service.start(factory.roster, state, lambda: source.site.settings)
-    if service.trouble:
-        factory.troubles["http service"] = service.trouble
-    doors = GuestDoors(service.listener, crew.hypervisors.values(), calls)
-    factory.background.start(attend_for_ever(doors, lambda: source.site.settings.pass_seconds, factory.troubles))
-    await _open_peers(crew, home, factory)
+    await _serve_guests(service, factory)
+    await _open_peers(given.crew, home, factory)
     control = await serve(Control(factory, registry, started), state.control_socket)
     await factory.start()
-    _log.info("factory %s of space %s is at work (Vac %s)", name, source.site.settings.vac_space, __version__)
+    _log.info("factory %s of space %s is at work (Vac %s)", given.name, home.space, __version__)
     try:
         await _until_told(factory)
     finally:
@@ -128,22 +107,52 @@ async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: 
         await factory.close()
         await factory.peers.close()
         await service.close()
-        await crew.stop(calls)
+        await given.crew.stop(given.calls)
         journal.close()
-        calls.close()
-        _log.info("factory %s has stopped; its machines go on", name)
+        given.calls.close()
+        _log.info("factory %s has stopped; its machines go on", given.name)
 
 
-def _home(name: str, state: StateDir, source: SiteSource, crew: Crew, bell: Bell) -> Home:
+def _surroundings(
+    state: StateDir, journal: Journal, source: SiteSource, registry: Registry, service: Service
+) -> Surroundings:
+    settings, host = source.site.settings, LinuxHost(state.path)
+    return Surroundings(
+        name=settings.factory_name or host.name(),
+        state=state,
+        journal=journal,
+        source=source,
+        crew=muster(registry, settings),
+        host=host,
+        calls=ThreadCalls(),
+        clock=time.time,
+        random=random.Random(),
+        fetch=fetch_for,
+        service_url=lambda: service.url,
+    )
+
+
+async def _serve_guests(service: Service, factory: Factory) -> None:
+    """Let the HTTP service listen, at the site's address and wherever machines look for it."""
+    given = factory.given
+    await service.start(factory.roster, given.state, lambda: given.source.site.settings)
+    if service.trouble:
+        factory.troubles["http service"] = service.trouble
+    doors = GuestDoors(service.listener, given.crew.hypervisors.values(), given.calls)
+    factory.background.start(attend_for_ever(doors, lambda: factory.site.settings.pass_seconds, factory.troubles))
+
+
+def _home(given: Surroundings, bell: Bell) -> Home:
+    source = given.source
     return Home(
-        state_dir=state.path,
-        machines_dir=state.machines,
-        factory=name,
+        state_dir=given.state.path,
+        machines_dir=given.state.machines,
+        factory=given.name,
         space=source.site.settings.vac_space,
         settings=lambda: source.site.settings,
         options=lambda: source.site.plugin_options,
         wake=bell.ring,
-        cpu_seconds=lambda: machines_cpu_seconds(crew.in_use),
+        cpu_seconds=lambda: machines_cpu_seconds(given.crew.in_use),
     )
 
 

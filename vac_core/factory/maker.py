@@ -22,7 +22,7 @@ from vac_core.factory.features_files import write_features
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
 from vac_core.factory.web.guests import write_tree
-from vac_core.interfaces import Context, ContextRequest, CreateRequest, MachineTypeError, PluginError, Urls
+from vac_core.interfaces import Context, ContextRequest, CreateRequest, Features, MachineTypeError, PluginError, Urls
 from vac_core.model import Happening, Machine, Outcome
 from vac_core.powers import ServesGuests
 
@@ -114,30 +114,11 @@ class Maker:
         directory.mkdir(mode=0o700)
         (directory / JOBOUTPUTS).mkdir()
         paths = hypervisor.features_for(machine, directory)
-        own_features = features(
-            machine,
-            order.machinetype,
-            order.settings,
-            host_processors=order.host_processors,
-            host_hs06=_power(order),
-            now=machine.created,
-        )
-        write_features(directory, own_features)
-        context = order.binding.contextualiser.context(
-            ContextRequest(
-                machine=machine,
-                machinetype=order.machinetype,
-                settings=order.settings,
-                features=own_features,
-                urls=paths or urls_of(machine, order.service_url),
-                fetch=lambda url: order.fetch(url, order.settings),
-            )
-        )
-        if order.binding.delivery is not None:
-            _refuse_unfit(context, order.binding.delivery, order.machinetype)
+        given = _features(order)
+        write_features(directory, given)
+        context = _context(order, given, paths or urls_of(machine, order.service_url))
         if paths is None or paths.machinefeatures.startswith(_WEB):
-            seed = os.urandom(_SEED_OCTETS)
-            tree = metadata_tree(context, random_seed=seed, delivery=order.binding.delivery)
+            tree = metadata_tree(context, random_seed=os.urandom(_SEED_OCTETS), delivery=order.binding.delivery)
             write_tree(directory / METADATA, tree)
         request = CreateRequest(
             machine=machine,
@@ -150,16 +131,37 @@ class Maker:
         return {str(name): str(value) for name, value in details.items()}
 
 
+def _features(order: Order) -> Features:
+    power = order.settings.hs06_per_processor
+    return features(
+        order.machine,
+        order.machinetype,
+        order.settings,
+        host_processors=order.host_processors,
+        host_hs06=None if power is None else power * order.host_processors,
+        now=order.machine.created,
+    )
+
+
+def _context(order: Order, given: Features, urls: Urls) -> Context:
+    request = ContextRequest(
+        machine=order.machine,
+        machinetype=order.machinetype,
+        settings=order.settings,
+        features=given,
+        urls=urls,
+        fetch=lambda url: order.fetch(url, order.settings),
+    )
+    context = order.binding.contextualiser.context(request)
+    if order.binding.delivery is not None:
+        _refuse_unfit(context, order.binding.delivery, order.machinetype)
+    return context
+
+
 def _refuse_unfit(context: Context, delivery: Delivery, machinetype: MachineType) -> None:
     """It is tried again later, as what the VO publishes may change at any time."""
     if problems := user_data_problems(context.user_data, delivery):
         raise PluginError(f"user_data of machinetype {machinetype.name} cannot be used: {'; '.join(problems)}")
-
-
-def _power(order: Order) -> float | None:
-    """Benchmark power of the whole host, where the site gives one."""
-    power = order.settings.hs06_per_processor
-    return None if power is None else power * order.host_processors
 
 
 def urls_of(machine: Machine, service_url: str) -> Urls:
