@@ -330,6 +330,16 @@ def test_a_request_to_stop_is_not_lost_on_a_program_that_has_only_just_begun(hos
         assert host.ended(request.machine.id).ended
 
 
+def test_a_machine_is_held_still_though_it_has_only_just_begun(host):
+    for _ in range(10):
+        request = host.request("#!/bin/sh\nexec sleep 600")
+        host.hypervisor.create(request)
+        host.hypervisor.pause(request.machine.id)
+        (seen,) = host.hypervisor.list_machines()
+        assert seen.paused
+        host.hypervisor.destroy(request.machine.id)
+
+
 def test_a_state_directory_that_cannot_be_used_is_said_to_be_so(tmp_path):
     at = make_home(tmp_path)
     (at.state_dir / "machines").write_text("in the way")

@@ -12,5 +12,6 @@ from vac_core.supervision.hypervisor import SupervisedHypervisor
 from vac_core.supervision.launch import Launch
 from vac_core.supervision.limits import Limits
 from vac_core.supervision.record import MARKER
+from vac_core.supervision.signal import Choice
 
-__all__ = ["MARKER", "Cgroup", "Launch", "Limits", "SupervisedHypervisor"]
+__all__ = ["MARKER", "Cgroup", "Choice", "Launch", "Limits", "SupervisedHypervisor"]

@@ -18,7 +18,7 @@ from vac_core.supervision.launch import Launch
 from vac_core.supervision.observe import observe
 from vac_core.supervision.printed import newest_part
 from vac_core.supervision.record import Record, Supervised, all_records, record_of
-from vac_core.supervision.signal import hold, terminate
+from vac_core.supervision.signal import Choice, hold, terminate
 from vac_core.supervision.spawn import SHELL, launch
 from vac_core.supervision.table import open_process, process
 
@@ -63,6 +63,10 @@ class SupervisedHypervisor(Hypervisor):
     @abc.abstractmethod
     def cgroup_option(self) -> str:
         """Where machines' cgroups are made: ``auto``, ``no`` or a path, as `parent_of_machines` takes it."""
+
+    def whom_to_ask(self) -> Choice | None:
+        """What chooses those of a machine's processes that are asked to end; None for its process group."""
+        return None
 
     @property
     def home(self) -> Home:
@@ -167,9 +171,9 @@ class SupervisedHypervisor(Hypervisor):
         return observe(all_records(self._records), frozenset(self._creating))
 
     def request_stop(self, machine_id: str) -> None:
-        """Send SIGTERM to its process group."""
+        """Send SIGTERM to its process group, or to those who are to be asked."""
         if (supervised := self._supervised(machine_id)) is not None:
-            terminate(supervised)
+            terminate(supervised, self.whom_to_ask())
 
     def destroy(self, machine_id: str) -> None:
         """End all its processes, and remove all but the machine's directory itself and what it put out."""

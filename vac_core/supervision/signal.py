@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from vac_core.supervision.members import members
 from vac_core.supervision.record import Supervised
@@ -17,15 +17,27 @@ _HOLD_SECONDS = 2.0
 _MOMENT_SECONDS = 0.001
 
 
-def terminate(supervised: Supervised) -> None:
-    """Ask a machine to end: SIGTERM to its process group, which is let go on if it was held still."""
-    if not _begun(supervised):
-        # A signal would be lost on a program that its supervisor has forked and not yet executed.
-        _wait(lambda: _begun(supervised), _BEGIN_SECONDS)
+Choice = Callable[[Sequence[Process]], Sequence[Process]]
+"""Which processes of a machine's session are to be asked to end; none for its whole process group."""
+
+
+def terminate(supervised: Supervised, choose: Choice | None = None) -> None:
+    """Ask a machine to end: SIGTERM to its process group or to those chosen; it is let go on if it was held still."""
+    _let_begin(supervised)
     if supervised.now() is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(supervised.pid, signal.SIGTERM)
+        _ask(supervised, choose)
         hold(supervised, held=False)
+
+
+def _ask(supervised: Supervised, choose: Choice | None) -> None:
+    if choose is not None:
+        chosen = choose([one for one in processes() if one.session == supervised.pid and one.alive])
+        for one in chosen:
+            send(one, signal.SIGTERM)
+        if chosen:
+            return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(supervised.pid, signal.SIGTERM)
 
 
 def hold(supervised: Supervised, *, held: bool) -> None:
@@ -33,6 +45,7 @@ def hold(supervised: Supervised, *, held: bool) -> None:
     if (cgroup := supervised.held_in) is not None:
         cgroup.freeze(held)
     else:
+        _let_begin(supervised)
         for one in members(supervised.machine_id, supervised, processes()):
             send(one, signal.SIGSTOP if held else signal.SIGCONT)
     _wait(lambda: (now := supervised.now()) is None or is_held(supervised, now) == held, _HOLD_SECONDS)
@@ -41,6 +54,15 @@ def hold(supervised: Supervised, *, held: bool) -> None:
 def is_held(supervised: Supervised, supervisor: Process) -> bool:
     """Whether the machine is held still, given its supervisor as it is now."""
     return supervisor.stopped if (cgroup := supervised.held_in) is None else cgroup.frozen
+
+
+def _let_begin(supervised: Supervised) -> None:
+    """Wait for a program that its supervisor has forked and not yet executed.
+
+    SIGTERM would be lost on it; held still, it would keep its supervisor waiting for it where nothing can stop that.
+    """
+    if not _begun(supervised):
+        _wait(lambda: _begun(supervised), _BEGIN_SECONDS)
 
 
 def _begun(supervised: Supervised) -> bool:

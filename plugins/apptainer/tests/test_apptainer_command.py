@@ -150,7 +150,7 @@ def test_singularity_takes_variables_under_its_own_prefix() -> None:
 
 def test_no_secret_stands_in_an_argument(tmp_path: Path) -> None:
     file = ContextFile(path="/etc/token", content=b"SECRET", mode=0o600)
-    launch = planned(tmp_path, user_data=b"SECRET", environment={"TOKEN": "SECRET"}, files=(file,))
+    launch = planned(tmp_path, user_data=b"#!/bin/sh\nSECRET", environment={"TOKEN": "SECRET"}, files=(file,))
     assert not any("SECRET" in word for word in launch.command)
     assert "SECRET" not in repr(launch)
     assert launch.environment["APPTAINERENV_TOKEN"] == "SECRET"
@@ -220,3 +220,18 @@ def test_what_is_wrong_with_a_machinetype_is_said_before_one_is_made(options: di
 @pytest.mark.parametrize("image", ["https://example.org/el9.sif", "/cvmfs/x.example.org/el9", "el9.sif"])
 def test_a_pipe_may_name_urls_cvmfs_and_files_of_its_own(image: str) -> None:
     assert problems(machinetype(root_image=image, pipe="myvo", files_dir="/var/lib/vac/machinetypes/myvo/files")) == []
+
+
+@pytest.mark.parametrize(
+    "bad", [b"", b"#cloud-config\nSECRET", b"<html>404</html>", b"#!\nexit", b"#!/bin/sh\r\nexit\r\n"]
+)
+def test_user_data_that_is_no_program_is_refused_where_it_is_to_be_run(tmp_path: Path, bad: bytes) -> None:
+    with pytest.raises(MachineTypeError, match="user_data") as raised:
+        planned(tmp_path / "run", user_data=bad)
+    assert "SECRET" not in str(raised.value)
+    other = machinetype(root_image=str(IMAGE), container_command="/bin/agent --config /user_data")
+    assert planned(tmp_path / "read", of=other, user_data=bad).user_data == bad
+
+
+def test_a_compiled_program_is_user_data_too(tmp_path: Path) -> None:
+    assert planned(tmp_path, user_data=b"\x7fELF\x02").user_data == b"\x7fELF\x02"

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.system
 
 
 class ApptainerContract(HypervisorContract):
-    user_data_bad = None
+    user_data_bad = b"<html>404</html>"
     patience_seconds = 60.0
 
     @pytest.fixture(autouse=True)

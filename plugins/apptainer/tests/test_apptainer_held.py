@@ -73,7 +73,15 @@ def test_a_container_is_given_its_time_when_it_is_asked_to_end(host: Host) -> No
     request = host.begin("trap 'echo asked; exit 3' TERM", "touch $JOBOUTPUTS/up", "sleep 600 & wait")
     host.hypervisor.request_stop(request.machine.id)
     assert host.ended(request.machine.id).exit_code == 3
-    assert "asked" in printed(request)
+    assert printed(request).count("asked") == 1
+
+
+def test_all_of_the_containers_own_processes_are_asked_to_end(host: Host) -> None:
+    payload = "sh -c 'trap \"echo payload; exit 0\" TERM; touch $JOBOUTPUTS/up; sleep 600 & wait'"
+    request = host.begin("trap 'echo wrapper; exit 4' TERM", payload, "sleep 1")
+    host.hypervisor.request_stop(request.machine.id)
+    assert host.ended(request.machine.id).exit_code == 4
+    assert [line for line in printed(request) if line in {"payload", "wrapper"}] == ["payload", "wrapper"]
 
 
 def test_a_request_to_stop_is_not_lost_on_a_container_that_has_only_just_begun(host: Host) -> None:

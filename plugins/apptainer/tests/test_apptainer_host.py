@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from vac_apptainer import ApptainerHypervisor
 from vac_apptainer.account import account
+from vac_apptainer.inside import is_inside, numbers
 from vac_apptainer.options import ApptainerPlugin
 from vac_apptainer.program import program
 
@@ -100,3 +101,11 @@ def test_health_wants_a_user_for_containers(tmp_path: Path, monkeypatch: pytest.
     assert (health.state, health.mend) == (
         HealthState.UNUSABLE, "set singularity_user in [settings] to a user for them"
     )  # fmt: skip
+
+
+def test_the_guests_own_processes_are_those_that_its_namespace_numbers_from_the_second_on() -> None:
+    assert numbers(os.getpid())[0] == os.getpid()
+    assert not is_inside((4711,))
+    assert not is_inside((4711, 1))
+    assert is_inside((4711, 13))
+    assert not is_inside(numbers(2**22 + 1))

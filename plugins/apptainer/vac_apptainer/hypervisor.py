@@ -10,6 +10,7 @@ from vac_apptainer.account import Account, account
 from vac_apptainer.binds import FEATURES
 from vac_apptainer.container import STAGE
 from vac_apptainer.image import check_kind, is_url, local_image, repositories
+from vac_apptainer.inside import inside
 from vac_apptainer.options import ApptainerPlugin, plugin_options
 from vac_apptainer.plan import OWN, Place, plan, problems, refuse_unfit
 from vac_apptainer.program import namespaces_forbidden, program
@@ -19,7 +20,7 @@ from vac_core.images import ImageCache
 from vac_core.interfaces import CreateRequest, Home, MachineTypeError, PluginError, Urls
 from vac_core.model import Health, HealthState, Machine
 from vac_core.powers import Resources
-from vac_core.supervision import Cgroup, Launch, SupervisedHypervisor
+from vac_core.supervision import Cgroup, Choice, Launch, SupervisedHypervisor
 
 
 class ApptainerHypervisor(SupervisedHypervisor):
@@ -39,6 +40,10 @@ class ApptainerHypervisor(SupervisedHypervisor):
     def cgroup_option(self) -> str:
         """As the [plugin apptainer] section says."""
         return self._options.cgroup
+
+    def whom_to_ask(self) -> Choice | None:
+        """The guest's own processes, and none of Apptainer's."""
+        return inside
 
     @property
     def _options(self) -> ApptainerPlugin:

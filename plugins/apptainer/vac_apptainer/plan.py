@@ -16,6 +16,7 @@ from vac_apptainer.container import Container, arguments, entered, environment, 
 from vac_apptainer.image import problem
 from vac_apptainer.options import machine_options
 from vac_apptainer.program import Program
+from vac_apptainer.user_data import refuse_unfit_program
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import CreateRequest, MachineTypeError
 from vac_core.supervision import MARKER, Cgroup, Launch, Limits
@@ -71,6 +72,8 @@ def plan(request: CreateRequest, place: Place) -> Launch:
     """
     machinetype, context = request.machinetype, request.context
     refuse_unfit(machinetype)
+    command = words(machinetype.container_command)
+    refuse_unfit_program(command, context.user_data)
     own, program, account = request.directory / OWN, place.program, place.account
     shared = (cvmfs(place.cvmfs_root),) if machinetype.cvmfs_repositories else ()
     container = Container(
@@ -78,12 +81,12 @@ def plan(request: CreateRequest, place: Place) -> Launch:
         workdir=own / "work",
         binds=(*features(request.directory), *_own_binds(request, own), *shared),
         hostname=context.hostname,
-        command=words(machinetype.container_command),
+        command=command,
     )
     if account.own:
-        seen, command = container, arguments(program.path, container)
+        seen, argv = container, arguments(program.path, container)
     else:
-        seen, command = staged(container), entered(program.path, container, account)
+        seen, argv = staged(container), entered(program.path, container, account)
     return Launch(
         own=own,
         log=request.directory / "joboutputs" / _LOG,
@@ -91,7 +94,7 @@ def plan(request: CreateRequest, place: Place) -> Launch:
         environment=environment(_apptainers_own(request, seen.workdir), _containers(request), program.prefix),
         limits=_limits(request),
         cgroup=place.cgroup,
-        command=command,
+        command=argv,
         files=tuple((f"file-{number}", file.content, file.mode & 0o555) for number, file in enumerate(context.files)),
         directories=tuple(f"scratch-{number}" for number in range(len(machinetype.tmp_binds))),
         owner=None if account.own else (account.uid, account.gid),
