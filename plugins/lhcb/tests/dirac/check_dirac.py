@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -13,15 +12,16 @@ import pytest
 from dirac_config import CE, PORTS, SITE
 from dirac_server import DiracServer
 from pilot_kit import publish
+from system.daemon_kit import Daemon
+from vac_grid.proxy import ProxyKind
+from vac_grid.source import ProxySource
 
-sys.path.insert(0, str(Path(__file__).parents[4] / "tests" / "system"))
+from vac_core.testing import machine
 
-from daemon_kit import Daemon
-
-JOB_DEADLINE = 300.0
+JOB_DEADLINE = 600.0
 HERE = Path(__file__).parent
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +147,30 @@ def test_a_machine_pulls_a_real_job_and_the_next_finds_the_queue_empty(server, s
     second = vac.wait_for_end(2)
     assert second["outcome"] == "300 Nothing to do", vac.outputs(second)
     assert "backoff_seconds 600" in vac.daemon.cli("why", "lhcb").stdout
+
+
+@pytest.mark.parametrize("kind", list(ProxyKind))
+def test_dirac_finds_our_proxies_right(server, kind, tmp_path):
+    """The source is a certificate: proxies of the old form cannot follow one of RFC 3820."""
+    source = ProxySource(
+        certificate=server.certificates / "pilotcert.pem", key=server.certificates / "pilotkey.pem", kind=kind
+    )
+    found = seen_by_dirac(server, source, tmp_path)
+    assert found["isProxy"] is True
+    assert found["isValidProxy"]
+    assert found["isLimitedProxy"] is (kind is not ProxyKind.RFC)
+    assert found["isRFC"] is (kind is not ProxyKind.LEGACY_LIMITED)
+
+
+def test_the_group_of_the_source_survives(server, tmp_path):
+    found = seen_by_dirac(server, ProxySource(certificate=server.pilot_proxy), tmp_path)
+    assert found["getDIRACGroup"] == "lhcb_pilot"
+    assert found["isLimitedProxy"] is True
+
+
+def seen_by_dirac(server, source, directory):
+    now = time.time()
+    path = directory / "proxy.pem"
+    path.write_bytes(source.proxy_for(machine(created=now, shutdown_time=now + 3600), now))
+    path.chmod(0o600)
+    return json.loads(server.run("chain.py", str(path)))

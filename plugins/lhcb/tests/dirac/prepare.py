@@ -13,18 +13,22 @@ from DIRAC.ResourceStatusSystem.DB.ResourceStatusDB import ResourceStatusDB  # n
 ACCESS = ("ReadAccess", "WriteAccess", "CheckAccess", "RemoveAccess")
 
 
-def mark(table, name, kind):
+def mark(table, name, kind, element):
     """Let an element be active for everybody."""
     told = {
-        "name": name, "statusType": kind, "status": "Active", "elementType": "x", "reason": "test", "vO": "all",
-        "tokenOwner": "rs_svc",
-    }  # fmt: skip
-    told = {key[0].upper() + key[1:]: value for key, value in told.items()}
+        "Name": name,
+        "StatusType": kind,
+        "Status": "Active",
+        "ElementType": element,
+        "Reason": "test",
+        "VO": "all",
+        "TokenOwner": "rs_svc",
+    }
     done = database.addOrModify(table, told)
     assert done["OK"], done
 
 
 database = ResourceStatusDB()
-mark("SiteStatus", site, "all")
+mark("SiteStatus", site, "all", "Site")
 for access in ACCESS:
-    mark("ResourceStatus", "ProductionSandboxSE", access)
+    mark("ResourceStatus", "ProductionSandboxSE", access, "StorageElement")
