@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vac_core.hookspecs import hookimpl
-from vac_core.interfaces import Contextualiser, OptionSet, Policy
+from vac_core.interfaces import Contextualiser, Observer, OptionSet, Policy
 from vac_lhcb.context import LhcbContextualiser
+from vac_lhcb.diracx import DiracxObserver, LhcbPlugin
 from vac_lhcb.options import OPTION_SET, LhcbMachine
 from vac_lhcb.policy import LhcbPolicy
 
@@ -24,6 +25,15 @@ def vac_policies() -> Iterable[Policy]:
 
 
 @hookimpl
+def vac_observers() -> Iterable[Observer]:
+    """Offer ``diracx``."""
+    return [DiracxObserver()]
+
+
+@hookimpl
 def vac_options() -> Iterable[OptionSet]:
-    """Declare the ``dirac_`` options of machinetypes."""
-    return [OptionSet(name=OPTION_SET, section="machinetype", schema=LhcbMachine)]
+    """Declare the ``dirac_`` options of machinetypes, and the [plugin lhcb] section."""
+    return [
+        OptionSet(name=OPTION_SET, section="machinetype", schema=LhcbMachine),
+        OptionSet(name=OPTION_SET, section="plugin", schema=LhcbPlugin),
+    ]

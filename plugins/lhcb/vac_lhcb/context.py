@@ -28,7 +28,7 @@ from vac_lhcb.legacy import legacy_user_data
 from vac_lhcb.options import machine_options
 from vac_lhcb.places import Place, place_of
 from vac_lhcb.script import run_script
-from vac_lhcb.settings import machine_settings
+from vac_lhcb.settings import machine_settings, pilot_details
 
 TEMPLATE: Final = "template"
 _LEGACY: Final = "legacy"
@@ -108,6 +108,7 @@ class LhcbContextualiser(Contextualiser):
             public_keys=public_keys(Path(request.settings.root_public_key)),
             files=_files(place, secrets),
             environment=_environment(request),
+            details=pilot_details(request, place),
         )
 
     def _user_data(self, request: ContextRequest, place: Place, secrets: Mapping[str, bytes]) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from vac_core.interfaces import ContextRequest
 from vac_lhcb.arguments import pilot_arguments, queue_path
 from vac_lhcb.credentials import credential_names
+from vac_lhcb.diracx import PILOT, SITE, VO
 from vac_lhcb.options import LhcbMachine, machine_options
 from vac_lhcb.places import Place
 
@@ -57,3 +58,13 @@ def machine_settings(request: ContextRequest, place: Place) -> bytes:
         "work_parents": place.work_parents,
     }
     return json.dumps(told, indent=1, sort_keys=True).encode("ascii") + b"\n"
+
+
+def pilot_details(request: ContextRequest, place: Place) -> Mapping[str, str]:
+    """What the journal keeps of a machine's pilot; DIRAC knows it by the same reference."""
+    options, machine, space = machine_options(request.machinetype), request.machine, request.settings.vac_space
+    return {
+        PILOT: f"{place.scheme}://{space}/{space}:{machine.id}:{request.machinetype.name}",
+        VO: options.dirac_vo,
+        SITE: options.dirac_site or "",
+    }

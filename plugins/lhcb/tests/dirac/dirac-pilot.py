@@ -83,6 +83,7 @@ parser.add_argument("--cert", action="store_true")
 told = parser.parse_args()
 
 os.environ["DIRAC_ROOT_PATH"] = os.getcwd()
+os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]  # jobs call DIRAC's programs
 reference = os.environ["PILOT_UUID"]
 security = SECURITY.format(told=told) if told.cert else PROXY_SECURITY
 os.mkdir("etc")

@@ -6,16 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kept import kept
+from kept import kept, place_of
 
 RELEASE = "9.1.22"
+NAME = f"dirac-{RELEASE}"
 GFAL2 = "gfal2_python-1.13.0.dist-info"
 """DIRAC asks for gfal2, which does not build here, and which only storage needs that we have none of."""
 
 
 def dirac_python() -> Path:
     """The interpreter that has DIRAC."""
-    return kept(f"dirac-{RELEASE}", _install) / "bin" / "python"
+    return kept(NAME, _install) / "bin" / "python"
 
 
 def _install(directory: Path) -> None:
@@ -32,6 +33,15 @@ def _install(directory: Path) -> None:
     (stand_in / "INSTALLER").write_text("vac-tests\n")
     (stand_in / "RECORD").write_text("".join(f"{GFAL2}/{name},,\n" for name in ("METADATA", "INSTALLER", "RECORD")))
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", f"DIRAC[server,pilot]=={RELEASE}"], check=True)
+    _settle(directory / "bin")
+
+
+def _settle(programs: Path) -> None:
+    """Let programs name the interpreter where it will be: what is kept is filled elsewhere first."""
+    for program in programs.iterdir():
+        content = program.read_bytes() if program.is_file() and not program.is_symlink() else b""
+        if content.startswith(f"#!{programs}".encode()):
+            program.write_bytes(content.replace(str(programs).encode(), str(place_of(NAME) / "bin").encode(), 1))
 
 
 if __name__ == "__main__":  # before the tests go into a network from which no index can be reached

@@ -1,0 +1,45 @@
+"""Speaking with DiracX over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from vac_core.interfaces import PluginError
+from vac_lhcb.diracx import LhcbPlugin, access_token
+
+_log = logging.getLogger(__name__)
+
+_DEADLINE: Final = aiohttp.ClientTimeout(total=30)
+_ALREADY_THERE: Final = 409
+_LATER: Final = frozenset({401, 408, 429})
+"""Answers below 500 that may be others another time: the token is renewed, the server has less to do."""
+
+
+def tell(options: LhcbPlugin, method: str, path: str, document: Mapping[str, Any]) -> None:
+    """Send a document. Raises `PluginError` where it is worth another try; else what is refused is only logged."""
+    asyncio.run(_told(options, method, path, document))
+
+
+async def _told(options: LhcbPlugin, method: str, path: str, document: Mapping[str, Any]) -> None:
+    url = f"{(options.diracx_url or '').rstrip('/')}{path}"
+    headers = {}
+    if options.diracx_token_file is not None:
+        headers["Authorization"] = f"Bearer {access_token(Path(options.diracx_token_file))}"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_DEADLINE, headers=headers) as session,
+            session.request(method, url, json=document, allow_redirects=False) as answer,
+        ):
+            status = answer.status
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise PluginError(f"{method} {url}: {type(error).__name__}: {error}") from error
+    if status >= 500 or status in _LATER:
+        raise PluginError(f"{method} {url} answered {status}")
+    if status >= 300 and status != _ALREADY_THERE:
+        _log.warning("DiracX refused what it was told of a pilot: %s %s answered %s", method, url, status)
