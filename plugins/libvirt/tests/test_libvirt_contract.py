@@ -7,7 +7,7 @@ not) is tested with real ones in test_libvirt_real_contract.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +16,6 @@ import attrs
 import libvirt
 import pytest
 from vac_libvirt import LibvirtHypervisor
-from vac_libvirt.event_loop import ensure_running
 from vac_libvirt.options import LibvirtMachine, LibvirtPlugin
 
 from vac_core.config.schema import MachineType
@@ -51,14 +50,6 @@ class TestLibvirtsTestDriver(HypervisorContract):
     user_data_stubborn: ClassVar[bytes | None] = None
     user_data_bad: ClassVar[bytes | None] = bytes(SEED_MAX)
     patience_seconds: ClassVar[float] = 60.0
-
-    @pytest.fixture
-    def driver(self) -> Iterator[Any]:
-        """The driver's domains are there as long as somebody is connected."""
-        ensure_running()
-        connection = libvirt.open(URI)
-        yield connection
-        connection.close()
 
     @pytest.fixture
     def hypervisor(self, driver: Any) -> LibvirtHypervisor:

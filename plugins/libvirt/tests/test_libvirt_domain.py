@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from libvirt_guests import ID, guest, mark, new_id
 from vac_libvirt.devices import bus_of, target_of
 from vac_libvirt.domain import domain_xml
-from vac_libvirt.event_loop import ensure_running
 from vac_libvirt.guest import Boot
 from vac_libvirt.mark import mark_of, read_mark
 from vac_libvirt.options import PciAddress
@@ -58,14 +56,6 @@ KERNEL = guest(
     boot=Boot(kernel="/k/vmlinuz", initrd="/k/initrd", cmdline="console=ttyS0 a=<b> 'c'"),
     disks=(Disk(source="/disks/seed.iso", device="hdc", cdrom=True),),
 )
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    ensure_running()
-    connection = libvirt.open("test:///default")
-    yield connection
-    connection.close()
 
 
 @pytest.mark.parametrize(("name", "made"), [("full", FULL), ("kernel", KERNEL)])

@@ -17,7 +17,6 @@ from vac_libvirt.connection import Connection
 from vac_libvirt.domain import domain_xml
 from vac_libvirt.domains import Domains
 from vac_libvirt.errors import RefusedError, UnreachableError
-from vac_libvirt.event_loop import ensure_running
 from vac_libvirt.mark import Marks, mark_of, read_mark
 from vac_libvirt.record import Records
 from vac_libvirt.stats import all_figures
@@ -28,15 +27,6 @@ from vac_core.interfaces import Observed, PluginError
 
 URI = "test:///default"
 NOW = 1_700_000_000.0
-
-
-@pytest.fixture
-def driver() -> Iterator[Any]:
-    """The driver as somebody else has it; its domains are there as long as somebody is connected."""
-    ensure_running()
-    connection = libvirt.open(URI)
-    yield connection
-    connection.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from libvirt_guests import new_id
 from vac_libvirt.ends import UNFINISHED, UNSEEN, End
 from vac_libvirt.observe import observe
 from vac_libvirt.options import device_groups
+from vac_libvirt.passable import make_passable
 from vac_libvirt.record import Made, Record, Records
 from vac_libvirt.stats import Figures, read_figures
 
@@ -60,6 +62,21 @@ def test_a_removal_that_was_cut_off_is_finished_at_the_next_start(record: Record
     assert records.all() == []
     records.tidy()
     assert list(records.directory.iterdir()) == []
+
+
+def test_qemus_user_gets_through_to_a_machines_disks_whatever_the_umask(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir(mode=0o750)
+    before = os.umask(0o077)
+    try:
+        make_passable(tmp_path / "there/vac/machines/1")
+        make_passable(tmp_path / "there/vac/machines/2")
+    finally:
+        os.umask(before)
+    made = [tmp_path / "there/vac", tmp_path / "there/vac/machines", tmp_path / "there/vac/machines/1"]
+    assert [one.stat().st_mode & 0o777 for one in made] == [0o711] * 3
+    assert (tmp_path / "there").stat().st_mode & 0o777 == 0o750
+    with pytest.raises(FileExistsError):
+        make_passable(tmp_path / "there/vac/machines/1")
 
 
 def test_a_machine_is_seen_by_its_domain_else_by_its_record(record: Record) -> None:

@@ -12,7 +12,6 @@ from libvirt_guests import OWNER, guest, new_id
 from vac_libvirt.connection import Connection
 from vac_libvirt.domains import Domains
 from vac_libvirt.ends import UNSEEN
-from vac_libvirt.event_loop import ensure_running
 from vac_libvirt.record import Records
 from vac_libvirt.watching import Watching
 
@@ -47,15 +46,6 @@ class Watched:
         self.watching.lifecycle(
             self.machine_id, libvirt.VIR_DOMAIN_EVENT_STOPPED, libvirt.VIR_DOMAIN_EVENT_STOPPED_CRASHED
         )
-
-
-@pytest.fixture
-def driver() -> Iterator[Any]:
-    """The driver's domains are there as long as somebody is connected."""
-    ensure_running()
-    connection = libvirt.open(URI)
-    yield connection
-    connection.close()
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
+import attrs
 import libvirt
 import tenacity
 
 from vac_core.interfaces import PluginError
 from vac_libvirt.errors import UnreachableError, explained, is_lost
-from vac_libvirt.event_loop import ensure_running
+from vac_libvirt.event_loop import do_in_loop, ensure_running
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,28 @@ KEEPALIVE_COUNT: Final = 3
 
 UPKEEP_SECONDS: Final = 60.0
 _WAIT: Final = tenacity.wait_exponential(multiplier=0.1, max=10.0)
+
+
+@attrs.define(eq=False)
+class _Opened:
+    """One opening of it. A notice of loss is for the opening that it came of, and no later one."""
+
+    libvirtd: Any
+    lost: threading.Event
+    callback: int = -1
+
+    def let_go(self) -> None:
+        """Have libvirt tell no more, and drop it: it is closed when the last call that uses it has returned.
+
+        It must not be closed under such a call, nor while libvirt is telling of its end.
+        """
+        for stop in (
+            partial(self.libvirtd.domainEventDeregisterAny, self.callback),
+            self.libvirtd.unregisterCloseCallback,
+        ):
+            with contextlib.suppress(libvirt.libvirtError):
+                stop()
+        self.libvirtd = None
 
 
 class Connection:
@@ -42,10 +65,8 @@ class Connection:
         self._keepalive_seconds = keepalive_seconds
         self._opened: Callable[[], None] = _nothing
         self._upkeep: Callable[[], None] = _nothing
-        self._now: Any = None
-        self._callback = -1
+        self._now: _Opened | None = None
         self._tried = threading.Event()
-        self._lost = threading.Event()
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="vac-libvirt-keeper", daemon=True)
 
@@ -69,7 +90,8 @@ class Connection:
     def close(self) -> None:
         """Let go of it; machines go on running."""
         self._closing.set()
-        self._lost.set()
+        if (now := self._now) is not None:
+            now.lost.set()
         if self._keeper.is_alive():
             self._keeper.join(KEEPALIVE_SECONDS)
 
@@ -81,24 +103,23 @@ class Connection:
         of libvirt that is not caught inside; ``what`` says what was being done.
         """
         now = self._now
-        if now is None:
+        libvirtd = None if now is None else now.libvirtd
+        if now is None or libvirtd is None:
             raise UnreachableError(self.trouble)
         try:
-            yield now
+            yield libvirtd
         except libvirt.libvirtError as error:
             if is_lost(error):
-                self._lost.set()
+                now.lost.set()
             raise explained(error, what) from error
 
     def _keep(self) -> None:
         while not self._closing.is_set():
-            self._lost.clear()
             try:
-                now = self._retrying()(self._open)
+                opened = self._retrying()(self._open)
             except Exception:  # noqa: BLE001 - it has been told of, and this is the end of trying
                 break
-            self._hold(now)
-        self._now = None
+            self._hold(opened)
 
     def _retrying(self) -> tenacity.Retrying:
         return tenacity.Retrying(
@@ -117,37 +138,31 @@ class Connection:
         self.trouble = trouble
         self._tried.set()
 
-    def _open(self) -> Any:
-        now = libvirt.open(self.uri)
+    def _open(self) -> _Opened:
+        libvirtd, lost = libvirt.open(self.uri), threading.Event()
         with contextlib.suppress(libvirt.libvirtError):  # drivers without a daemon have neither
-            now.setKeepAlive(self._keepalive_seconds, KEEPALIVE_COUNT)
+            libvirtd.setKeepAlive(self._keepalive_seconds, KEEPALIVE_COUNT)
         with contextlib.suppress(libvirt.libvirtError):
-            now.registerCloseCallback(self._closed, None)
-        self._callback = now.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._told, None)
-        return now
+            libvirtd.registerCloseCallback(_closed, lost)
+        told = libvirtd.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._told, None)
+        return _Opened(libvirtd, lost, told)
 
-    def _hold(self, now: Any) -> None:
-        self._now, self.trouble = now, ""
+    def _hold(self, opened: _Opened) -> None:
+        self._now, self.trouble = opened, ""
         self._do(self._opened)
         self._tried.set()
-        while not (self._closing.is_set() or self._lost.wait(UPKEEP_SECONDS)):
+        while not (self._closing.is_set() or opened.lost.wait(UPKEEP_SECONDS)):
             self._do(self._upkeep)
-            self._see_whether_it_lives(now)
+            if not _lives(opened.libvirtd):
+                opened.lost.set()
         self._now = None
-        if not self._closing.is_set():
-            self.trouble = "the connection to libvirt was lost: machines go on, and it is being opened again"
-            logger.warning("%s: %s", self.uri, self.trouble)
-        for let_go in (partial(now.domainEventDeregisterAny, self._callback), now.unregisterCloseCallback, now.close):
-            with contextlib.suppress(libvirt.libvirtError):
-                let_go()
-
-    def _see_whether_it_lives(self, now: Any) -> None:
-        try:
-            alive = bool(now.isAlive())
-        except libvirt.libvirtError:
-            alive = False
-        if not alive:
-            self._lost.set()
+        if self._closing.is_set():
+            opened.let_go()
+            return
+        self.trouble = "the connection to libvirt was lost: machines go on, and it is being opened again"
+        logger.warning("%s: %s", self.uri, self.trouble)
+        # libvirt may be telling of the loss at this moment, from its event loop; what is done there comes after it.
+        do_in_loop(opened.let_go)
 
     def _do(self, action: Callable[[], None]) -> None:
         try:
@@ -157,16 +172,24 @@ class Connection:
         except Exception:
             logger.exception("%s: unexpected trouble", self.uri)
 
-    def _closed(self, connection: Any, reason: int, opaque: object) -> None:
-        del connection, reason, opaque
-        self._lost.set()
-
     def _told(self, connection: Any, domain: Any, event: int, detail: int, opaque: object) -> None:
         del connection, opaque
         try:
             self._lifecycle(domain.UUIDString(), event, detail)
         except Exception:
             logger.exception("an event of libvirt could not be handled")
+
+
+def _closed(connection: Any, reason: int, lost: threading.Event) -> None:
+    del connection, reason
+    lost.set()
+
+
+def _lives(libvirtd: Any) -> bool:
+    try:
+        return bool(libvirtd.isAlive())
+    except libvirt.libvirtError:
+        return False
 
 
 def _nothing() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 import attrs
 
@@ -14,11 +13,9 @@ from vac_libvirt.clearing import clear
 from vac_libvirt.lending import choose, lent
 from vac_libvirt.making import CONSOLE_LOG, Pieces, guest_of
 from vac_libvirt.options import machine_options
+from vac_libvirt.passable import make_passable
 from vac_libvirt.record import Made, Record
 from vac_libvirt.works import Works
-
-_PASSED_THROUGH: Final = 0o711
-"""QEMU runs as a user of its own: it may go through, and see no names."""
 
 
 class Creation:
@@ -62,7 +59,8 @@ class Creation:
         works = self._works
         domain_type = works.accelerator.domain_type()
         made = self._note(request, record)
-        directory = _own_directory(made)
+        directory = Path(made.disk_directory)
+        make_passable(directory)
         pieces = Pieces(
             directory=directory,
             lent=made.lent,
@@ -87,14 +85,6 @@ class Creation:
             )
             record.write(made)
         return made
-
-
-def _own_directory(made: Made) -> Path:
-    directory = Path(made.disk_directory)
-    directory.parent.mkdir(mode=_PASSED_THROUGH, parents=True, exist_ok=True)
-    directory.mkdir(mode=_PASSED_THROUGH)
-    directory.chmod(_PASSED_THROUGH)  # whatever the factory's umask is
-    return directory
 
 
 def _explained(problem: OSError, machine_id: str) -> str:

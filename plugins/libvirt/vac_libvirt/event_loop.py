@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 import libvirt
@@ -30,6 +31,20 @@ def ensure_running() -> None:
         thread = threading.Thread(target=_run, name="vac-libvirt-events", daemon=True)
         thread.start()
         _running.append(thread)
+
+
+def do_in_loop(action: Callable[[], None]) -> None:
+    """Have something short done by the loop's own thread, between two events; what it raises is logged."""
+
+    def do(timer: int, opaque: object) -> None:
+        del opaque
+        libvirt.virEventRemoveTimeout(timer)
+        try:
+            action()
+        except Exception:
+            logger.exception("what was to be done in libvirt's event loop has failed")
+
+    libvirt.virEventAddTimeout(0, do, None)
 
 
 def _run() -> None:

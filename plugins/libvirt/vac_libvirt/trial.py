@@ -17,6 +17,7 @@ from vac_libvirt.errors import is_gone
 from vac_libvirt.guest import Guest
 from vac_libvirt.mark import Mark, mark_of
 from vac_libvirt.parts import Disk
+from vac_libvirt.passable import make_passable
 from vac_libvirt.trial_guest import SAYS, trial_disk
 
 DEADLINE_SECONDS: Final = 5.0
@@ -33,8 +34,7 @@ def try_type(libvirtd: Any, domain_type: str, owner: Mark, disk_directory: Path)
     directory = disk_directory / f"{_TRIAL}{machine_id}"
     guest = _guest(machine_id, domain_type, owner, directory)
     try:
-        directory.mkdir(mode=0o711, parents=True)
-        directory.chmod(0o711)
+        make_passable(directory)
         (directory / "disk").write_bytes(trial_disk())
         return _run(libvirtd, guest, directory / "console.log")
     except libvirt.libvirtError as error:
