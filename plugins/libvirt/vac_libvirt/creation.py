@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,11 +33,13 @@ class Creation:
         record = self._works.records.of(machine_id)
         if record is None:
             raise PluginError(f"machine {machine_id} cannot be made: its id is no UUID, as a domain's must be")
-        self._begin(record)
+        with self._works.connection.use():
+            self._begin(record)
         try:
             return self._make(request, record)
         except BaseException as problem:
-            clear(self._works, record)
+            with contextlib.suppress(PluginError):  # what is left is cleared by the factory's own call of destroy
+                clear(self._works, record)
             if isinstance(problem, OSError):
                 raise PluginError(_explained(problem, machine_id)) from problem
             if isinstance(problem, MachineTypeError):

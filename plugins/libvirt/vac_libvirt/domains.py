@@ -56,7 +56,7 @@ class Domains:
         def ask(domain: Any) -> None:
             if domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED:
                 domain.resume()
-            _press_power_button(domain)
+            press_power_button(domain)
 
         self._do(machine_id, ask, "cannot be asked to stop")
 
@@ -94,7 +94,7 @@ class Domains:
                 action(found)
 
 
-def _press_power_button(domain: Any) -> None:
+def press_power_button(domain: Any) -> None:
     """By ACPI first, which a guest cannot hold up; its agent is a guest's program, and may never answer."""
     try:
         domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
