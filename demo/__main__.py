@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -18,6 +19,7 @@ from demo.daemons import DaemonError
 from demo.figures import Figures, figures
 from demo.report import print_report
 from demo.run import Run
+from demo.stages import Processes, Stage, StageError
 from demo.story import Story
 from demo.view import LiveView, PlainView, screenshot
 
@@ -38,6 +40,7 @@ class Wanted:
     picture: Path
     screenshot: Path | None
     logs: Path
+    hypervisor: str
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,6 +64,13 @@ class Wanted:
     show_default=True,
     help="Where the daemons' logs go.",
 )
+@click.option(
+    "--hypervisor",
+    type=click.Choice(["process", "docker"]),
+    default="process",
+    show_default=True,
+    help="What machines are: processes, or containers of the engine at DOCKER_HOST.",
+)
 def main(**options: object) -> None:
     """Run a space of three factories on this computer, shared between three virtual organisations.
 
@@ -69,6 +79,7 @@ def main(**options: object) -> None:
       python -m demo
       python -m demo --seconds 120 --picture shares.png
       python -m demo --plain --json figures.json
+      python -m demo --hypervisor docker
 
     Ctrl-C ends it at any time and leaves no process behind. The exit code is 0 where all went as it must, 1 where
     something did not, 130 after Ctrl-C.
@@ -80,8 +91,14 @@ async def _demo(wanted: Wanted) -> int:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _PAPER_COLUMNS)
     wanted.logs.mkdir(parents=True, exist_ok=True)
     view = PlainView(console) if wanted.plain or not console.is_terminal else LiveView(console)
-    with tempfile.TemporaryDirectory(prefix="vac-demo-") as root:
-        run = Run(Story(seconds=wanted.seconds - _AROUND_SECONDS), Path(root), wanted.logs, view.show)
+    try:
+        stage = _stage(wanted.hypervisor)
+    except StageError as error:
+        console.print(f"{error}", style="bold red", soft_wrap=True)
+        return 1
+    story = Story(seconds=wanted.seconds - _AROUND_SECONDS, slots=stage.slots, least_life=stage.least_life)
+    with tempfile.TemporaryDirectory(prefix="vac-demo-") as root, contextlib.closing(stage):
+        run = Run(story, Path(root), wanted.logs, view.show, stage)
         play = asyncio.create_task(run.play())
         for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, play.cancel)
@@ -101,6 +118,15 @@ async def _demo(wanted: Wanted) -> int:
             wanted.screenshot.write_text(screenshot(run))
         console.print("the time is up: ending all machines and daemons")
         return _tell(console, run, figures(run, await run.close()), wanted)
+
+
+def _stage(hypervisor: str) -> Stage:
+    """What machines are to be; raises `StageError`."""
+    if hypervisor == "process":
+        return Processes()
+    from demo.containers import Containers  # noqa: PLC0415 - needs a plugin that not everybody has
+
+    return Containers()
 
 
 def _tell(console: Console, run: Run, found: Figures, wanted: Wanted) -> int:

@@ -12,21 +12,24 @@ from matplotlib.figure import Figure
 from demo.figures import Figures
 from demo.lives import processor_seconds
 from demo.run import Look, Run
-from demo.story import FACTORIES, KILLED, ORGANISATIONS, SLOTS
+from demo.story import FACTORIES, KILLED, ORGANISATIONS
 
 _STEP_SECONDS: Final = 0.25
 _UNDATED: Final = {".svg": {"Date": None}}
-_WHOLE: Final = SLOTS * len(FACTORIES)
 
 
 def draw(run: Run, figures: Figures, path: Path) -> None:
     """Write the picture; the name's ending says whether as SVG or PNG. Needs matplotlib."""
     figure = Figure(figsize=(10, 6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    _shares(above, figures)
+    _shares(above, figures, run.story.slots * len(FACTORIES))
     _backlogs(below, run.looks)
     _marks(above, below, run)
-    above.set_title(f"Three factories share {_WHOLE} processors between three VOs", loc="left", fontsize=12)
+    above.set_title(
+        f"Three factories share {run.story.slots * len(FACTORIES)} processors between three VOs",
+        loc="left",
+        fontsize=12,
+    )
     figure.savefig(path, dpi=120, metadata=_UNDATED.get(path.suffix))
 
 
@@ -44,11 +47,11 @@ def busy(figures: Figures) -> tuple[list[float], dict[str, list[float]]]:
     return times, rows
 
 
-def _shares(axes: Any, figures: Figures) -> None:
+def _shares(axes: Any, figures: Figures, whole: int) -> None:
     times, rows = busy(figures)
     colours = [organisation.colour for organisation in ORGANISATIONS]
     labels = [f"{name} (target {target:.0%})" for name, target in figures.targets.items()]
-    percents = [[100.0 * value / _WHOLE for value in row] for row in rows.values()]
+    percents = [[100.0 * value / whole for value in row] for row in rows.values()]
     axes.stackplot(times, *percents, labels=labels, colors=colours, alpha=0.75, linewidth=0)
     for edge in list(accumulate(figures.targets.values()))[:-1]:
         axes.axhline(100.0 * edge, color="black", linestyle="--", linewidth=1)

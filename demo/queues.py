@@ -10,26 +10,26 @@ from typing import Final
 from aiohttp import web
 
 from demo.queue_web import application
+from demo.stages import Stage
 from demo.story import ORGANISATIONS, Story
 from demo.tasks import TaskQueue
 
 BACKLOG: Final = 30
 """Tasks that a queue which is not dry is kept filled up to; a dry one has them for a second or two."""
 _SUPPLY_SECONDS: Final = 0.2
-_LOOPBACK: Final = "127.0.0.1"
 
 
 class Queues:
-    """The queues of all VOs, served on a free port of the loopback address."""
+    """The queues of all VOs, served on a free port of the address where machines find them."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: Story, stage: Stage) -> None:
         self.story = story
         self.queues = {
             one.name: TaskQueue(one.name, lease_seconds=2.0 * story.wallclock_seconds(one)) for one in ORGANISATIONS
         }
-        self._socket = socket.create_server((_LOOPBACK, 0))
-        self.url = f"http://{_LOOPBACK}:{self._socket.getsockname()[1]}"
-        served = application(self.queues, self.url, story)
+        self._socket = socket.create_server((stage.address, 0))
+        self.url = f"http://{stage.address}:{self._socket.getsockname()[1]}"
+        served = application(self.queues, self.url, story, stage)
         self._runner = web.AppRunner(served, access_log=None, shutdown_timeout=0.5)
 
     async def open(self) -> None:

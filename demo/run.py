@@ -13,8 +13,8 @@ import attrs
 
 from demo.daemons import Daemon, DaemonError
 from demo.queues import Queues
-from demo.remains import end_machines, machine_processes
 from demo.site import places, write_site
+from demo.stages import Stage
 from demo.story import KILLED, Story
 
 _LOOK_SECONDS: Final = 0.5
@@ -51,17 +51,18 @@ class Adoption:
 class Run:
     """One run, from the first daemon's start to the last process's end."""
 
-    def __init__(self, story: Story, root: Path, logs: Path, show: Callable[[Run], None]) -> None:
+    def __init__(self, story: Story, root: Path, logs: Path, show: Callable[[Run], None], stage: Stage) -> None:
         self.story = story
         self.root = root
-        self.queues = Queues(story)
+        self.stage = stage
+        self.queues = Queues(story, stage)
         self.notes: list[Note] = []
         self.looks: list[Look] = []
         self.adoption = Adoption()
         self.begun_unix = 0.0
         self._begun = 0.0
         self._show = show
-        site = write_site(root, self.queues.url, story)
+        site = write_site(root, self.queues.url, story, stage)
         self.daemons = {place.name: Daemon(place, site, logs) for place in places(root)}
 
     @property
@@ -127,8 +128,8 @@ class Run:
         await victim.kill()
         self.note(f"{KILLED}: its daemon is killed with SIGKILL; {len(self.adoption.before)} machines go on")
         await self._until(self.story.restarted_at)
-        running = {one.session for one in machine_processes(victim.place.state_dir)}
-        self.adoption.survived_unwatched = len(running)
+        running = await asyncio.to_thread(self.stage.running, victim.place.state_dir)
+        self.adoption.survived_unwatched = running
         await victim.start()
         self.adoption.after = _machine_ids(await victim.status())
         adopted = len(self.adoption.before & self.adoption.after)
@@ -141,7 +142,7 @@ class Run:
             async with asyncio.timeout(_CLOSING_SECONDS):
                 await self._wind_down()
         await asyncio.gather(*(daemon.end() for daemon in self.daemons.values()))
-        left = await asyncio.to_thread(end_machines, self.root)
+        left = await asyncio.to_thread(self.stage.end_all, self.root)
         await self.queues.close()
         return left
 

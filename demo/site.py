@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import attrs
 
-from demo.story import FACTORIES, ORGANISATIONS, SLOTS, SPACE, Organisation, Story
+from demo.stages import Stage
+from demo.story import FACTORIES, ORGANISATIONS, SPACE, Organisation, Story
 
 AGENT: Final = Path(__file__).with_name("agent.py")
 """The job agent's template: the user_data of every VO here."""
 
 _TYPE_OPTIONS: Final = {
-    "machine_model": "process",
     "backoff_seconds": 2,
     "fizzle_seconds": 2,
     "heartbeat_file": "heartbeat",
@@ -40,9 +40,7 @@ min_disk_free_mb = 16
 # Three factories share this computer, so none can go by its load.
 overload_per_processor = 1000
 
-[plugin process]
-cgroup = no
-"""
+{plugin}"""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,21 +69,21 @@ def places(root: Path) -> tuple[Place, ...]:
     )
 
 
-def write_site(root: Path, url: str, story: Story) -> Path:
+def write_site(root: Path, url: str, story: Story, stage: Stage) -> Path:
     """Write the site file that all factories share and each one's own; return the shared one."""
     all_places = places(root)
     peers = " ".join(f"{place.name}@{place.address}" for place in all_places)
     port = _free_port([place.address for place in all_places])
-    shared = _SETTINGS.format(space=SPACE, peers=peers, port=port, slots=SLOTS)
-    sections = [_pipe_section(one, url) if one.by_pipe else _section(one, url, story) for one in ORGANISATIONS]
+    shared = _SETTINGS.format(space=SPACE, peers=peers, port=port, slots=story.slots, plugin=stage.plugin_section)
+    sections = [_pipe_section(one, url) if one.by_pipe else _section(one, url, story, stage) for one in ORGANISATIONS]
     (root / "site.conf").write_text("\n".join([shared, *sections]))
     for place in all_places:
         place.site_file.write_text(f"[settings]\nfactory_name = {place.name}\nvacquery_address = {place.address}\n")
     return root / "site.conf"
 
 
-def _section(organisation: Organisation, url: str, story: Story) -> str:
-    options = {"target_share": organisation.share} | _options(organisation, url, story)
+def _section(organisation: Organisation, url: str, story: Story, stage: Stage) -> str:
+    options = {"target_share": organisation.share} | _options(organisation, url, story, stage)
     if organisation.site_keeps_user_data:
         options["user_data"] = str(AGENT)
     lines = [f"{name} = {value}" for name, value in options.items()]
@@ -100,13 +98,13 @@ def _pipe_section(organisation: Organisation, url: str) -> str:
     )
 
 
-def pipe_document(organisation: Organisation, url: str, story: Story) -> Mapping[str, Any]:
+def pipe_document(organisation: Organisation, url: str, story: Story, stage: Stage) -> Mapping[str, Any]:
     """A vacuum pipe with one machinetype, whose suffix is ``agent``."""
-    machinetype = {"suffix": "agent", "target_share": 1} | _options(organisation, url, story)
+    machinetype = {"suffix": "agent", "target_share": 1} | _options(organisation, url, story, stage)
     return {"cache_seconds": 10, "machinetypes": [machinetype]}
 
 
-def _options(organisation: Organisation, url: str, story: Story) -> dict[str, Any]:
+def _options(organisation: Organisation, url: str, story: Story, stage: Stage) -> dict[str, Any]:
     vo = organisation.name
     own = {
         "user_data": f"{url}/{vo}/user_data",
@@ -114,7 +112,7 @@ def _options(organisation: Organisation, url: str, story: Story) -> dict[str, An
         "max_wallclock_seconds": story.wallclock_seconds(organisation),
     }
     usual = {name: value.format(vo=vo) if isinstance(value, str) else value for name, value in _TYPE_OPTIONS.items()}
-    return own | usual
+    return own | usual | dict(stage.options(url=f"{url}/{vo}", by_pipe=organisation.by_pipe))
 
 
 def _free_port(addresses: list[str]) -> int:

@@ -12,7 +12,7 @@ SPACE: Final = "vac01.example.org"
 FACTORIES: Final = ("wn1.example.org", "wn2.example.org", "wn3.example.org")
 KILLED: Final = FACTORIES[1]
 SLOTS: Final = 8
-"""Processors of each factory, and so machines, since each machine has one processor."""
+"""Processors of each factory, and so machines, since each machine has one processor; of processes."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +54,10 @@ class Story:
 
     seconds: float
     """How long the space is at work."""
+    slots: int = SLOTS
+    """Machines that each factory has at one time."""
+    least_life: int = 5
+    """Seconds that a machine may live at least, however short the run is."""
 
     @property
     def killed_at(self) -> float:
@@ -67,7 +71,7 @@ class Story:
 
     def wallclock_seconds(self, organisation: Organisation) -> int:
         """How long one of a VO's machines may live."""
-        return max(5, round(organisation.life * self.seconds))
+        return max(self.least_life, round(organisation.life * self.seconds))
 
     def dry(self, organisation: Organisation) -> tuple[tuple[float, float], ...]:
         """When a queue gets nothing new, in seconds."""

@@ -9,7 +9,7 @@ from vac_core.interfaces import Hypervisor, OptionSet
 from vac_docker.hypervisor import DockerHypervisor
 from vac_docker.options import OPTION_SET, DockerMachine, DockerPlugin
 
-__all__ = ["DockerHypervisor", "vac_hypervisors", "vac_options"]
+__all__ = ["DockerHypervisor", "DockerMachine", "DockerPlugin", "vac_hypervisors", "vac_options"]
 
 
 @hookimpl

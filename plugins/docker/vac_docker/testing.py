@@ -1,4 +1,4 @@
-"""Images of the suite's own, made in memory: nothing is fetched from anywhere."""
+"""Images made in memory of what this host has, for tests, benchmarks and demonstrations: nothing is fetched."""
 
 from __future__ import annotations
 
@@ -33,6 +33,24 @@ def busybox_layer() -> bytes:
                 link = tarfile.TarInfo(f"bin/{applet}")
                 link.type, link.linkname = tarfile.SYMTYPE, "busybox"
                 archive.addfile(link)
+    return written.getvalue()
+
+
+def layer_of(files: Mapping[str, Path]) -> bytes:
+    """A layer that holds copies of files of this host, each at a path of its own; a link stays one."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        for directory in ("dev", "etc", "proc", "sys", "tmp", "var/spool"):
+            entry = tarfile.TarInfo(directory)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if directory == "tmp" else 0o755
+            archive.addfile(entry)
+        for inside, path in files.items():
+            if path.is_symlink():
+                entry = tarfile.TarInfo(inside.lstrip("/"))
+                entry.type, entry.linkname = tarfile.SYMTYPE, str(path.resolve())
+                archive.addfile(entry)
+                continue
+            add(archive, inside.lstrip("/"), path.read_bytes(), 0o755)
     return written.getvalue()
 
 
