@@ -70,6 +70,12 @@ class TestProxy:
         assert certificate.issuer == person.certificate.subject
         assert certificate.subject.rfc4514_string() == "CN=lhcb-prod,CN=Jo Pilot,O=Vac tests"
 
+    @pytest.mark.parametrize("name", ["", "proxy", "limited proxy"])
+    def test_its_name_is_its_number_where_it_has_no_good_one(self, pair, name):
+        """Some readers take a proxy of these names for one of the old form, whatever it says of itself."""
+        certificate = first(made(read_credential(*pair), common_name=name))
+        assert certificate.subject.rfc4514_string().startswith(f"CN={certificate.serial_number},")
+
     def test_its_policy_is_limited_and_critical(self, pair):
         certificate = first(made(read_credential(*pair)))
         extension = certificate.extensions.get_extension_for_oid(PROXY_CERT_INFO)

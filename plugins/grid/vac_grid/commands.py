@@ -38,7 +38,7 @@ def grid() -> None:
 @click.option(
     "--kind", default=str(ProxyKind.RFC_LIMITED), show_default=True, type=_KIND, help="What it may do, and its form."
 )
-@click.option("--cn", default="proxy", show_default=True, help="The name that is added to the subject.")
+@click.option("--cn", default="", help="The name that is added to the subject. [default: its serial number]")
 @click.option("--bits", default=2048, show_default=True, type=click.IntRange(2048, 8192), help="Size of its key.")
 def proxy_init(*, cert: Path, key: Path | None, out: Path, hours: float, kind: str, cn: str, bits: int) -> None:
     """Make an X.509 proxy, as machines are given one."""

@@ -41,29 +41,32 @@ class ProxyKind(enum.StrEnum):
 def make_proxy(
     source: Credential,
     *,
-    common_name: str,
     expires: dt.datetime,
     now: dt.datetime,
     kind: ProxyKind = ProxyKind.RFC_LIMITED,
+    common_name: str = "",
     key_bits: int = 2048,
 ) -> bytes:
     """A proxy with a new key of its own, as one PEM file: certificate, key, the source's chain and foreign blocks.
 
-    Of a source that is limited itself only limited ones are made. Raises `CredentialError` where the source expires
-    before the proxy would, or its form forbids this kind.
+    The name that is added to the subject is its serial number unless ``common_name`` gives another; those by which old
+    proxies are known are not taken, as some readers go by them alone. Of a source that is limited itself only limited
+    ones are made. Raises `CredentialError` where the source expires before the proxy would, or its form forbids this
+    kind.
     """
     if source.expires < expires:
         raise CredentialError(
             f"{source.where} expires at {_said(source.expires)}, and is needed until {_said(expires)}: renew it"
         )
     key = rsa.generate_private_key(public_exponent=65537, key_size=key_bits)
-    own = source.chain[0]
+    own, serial = source.chain[0], secrets.randbits(_SERIAL_BITS) + 1
+    name = common_name if common_name and common_name not in _PROXY_CNS else str(serial)
     certificate = _extended(
         x509.CertificateBuilder()
         .issuer_name(own.subject)
-        .subject_name(_subject(own, kind, common_name))
+        .subject_name(_subject(own, LIMITED_CN if kind is ProxyKind.LEGACY_LIMITED else name))
         .public_key(key.public_key())
-        .serial_number(secrets.randbits(_SERIAL_BITS) + 1)
+        .serial_number(serial)
         .not_valid_before(max(now - _CLOCKS_DIFFER, own.not_valid_before_utc))
         .not_valid_after(expires),
         _information(source, kind),
@@ -97,8 +100,7 @@ def _information(source: Credential, kind: ProxyKind) -> bytes | None:
     return _LIMITED if kind is ProxyKind.RFC_LIMITED or is_limited(own) else _INHERIT_ALL
 
 
-def _subject(own: x509.Certificate, kind: ProxyKind, common_name: str) -> x509.Name:
-    name = LIMITED_CN if kind is ProxyKind.LEGACY_LIMITED else common_name
+def _subject(own: x509.Certificate, name: str) -> x509.Name:
     return x509.Name(
         [*own.subject.rdns, x509.RelativeDistinguishedName([x509.NameAttribute(NameOID.COMMON_NAME, name)])]
     )

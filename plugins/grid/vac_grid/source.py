@@ -26,7 +26,8 @@ class ProxySource:
     key: Path | None = None
     """None where the certificate's file has the key too."""
     kind: ProxyKind = ProxyKind.RFC_LIMITED
-    common_name: str = "proxy"
+    common_name: str = ""
+    """Added to the subject; the serial number where it is empty."""
     key_bits: int = 2048
     margin: float = 0.0
     """Seconds that a proxy outlives its machine."""
