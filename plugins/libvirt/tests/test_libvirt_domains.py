@@ -225,3 +225,25 @@ def test_a_trial_that_was_cut_off_is_cleared_and_one_that_is_under_way_left_alon
     assert "cut-off" not in left
     assert not (tmp_path / f"trial-{trials['cut-off']}").exists()
     assert (tmp_path / f"trial-{trials['under-way']}").exists()
+
+
+def test_what_cannot_be_done_to_a_domain_that_runs_is_an_error_and_to_one_that_has_ended_none(
+    domains: Domains, driver: Any
+) -> None:
+    """libvirt has the same error for both."""
+
+    def refused(domain: Any) -> None:
+        made = libvirt.libvirtError("no")
+        made.err = (libvirt.VIR_ERR_OPERATION_INVALID, 10, "not now", 2, None, None, None, -1, -1)
+        raise made
+
+    def ended(domain: Any) -> None:
+        domain.destroy()
+        refused(domain)
+
+    one = guest(machine_id=new_id())
+    domains.start(one)
+    with pytest.raises(RefusedError, match="cannot be tried: libvirt says: not now"):
+        domains._do(one.machine_id, refused, "cannot be tried")
+    domains._do(one.machine_id, ended, "cannot be tried")
+    domains._do(one.machine_id, ended, "cannot be tried")

@@ -91,7 +91,16 @@ class Domains:
         with self._connection.use(f"machine {machine_id} {trouble}") as libvirtd, _unless_gone():
             found = libvirtd.lookupByUUIDString(machine_id)
             if self._is_ours(mark_of(found)):
-                action(found)
+                _act(action, found)
+
+
+def _act(action: Callable[[Any], None], domain: Any) -> None:
+    """Do it; libvirt has one error for a domain that has ended meanwhile and for much else that cannot be done now."""
+    try:
+        action(domain)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID or domain.isActive():
+            raise
 
 
 def press_power_button(domain: Any) -> None:

@@ -40,8 +40,8 @@ _MENDS: Final = (
     ("in use by", "let go of it there, or take it out of hostdevs"),
     ("Failed to bind PCI device", "see that the device and its IOMMU group may be lent (docs: GPUs)"),
     ("host doesn't support passthrough of host PCI devices", "turn on the IOMMU in the firmware and the kernel"),
-    ("Network not found", "make that network, or mend network in the machinetype"),
-    ("Cannot get interface MTU", "make that bridge, or mend bridge in the machinetype"),
+    ("Network not found", "make that network, or mend network in [plugin libvirt]"),
+    ("Cannot get interface MTU", "make that bridge, or mend bridge in [plugin libvirt]"),
     ("cgroup CPU controller is not mounted", "let libvirt have the cpu controller of cgroups"),
     ("Active console session exists", "end the conversation there, or take it over with --force"),
     ("No space left on device", "free some space"),
@@ -68,5 +68,5 @@ def is_lost(error: libvirt.libvirtError) -> bool:
 
 
 def is_gone(error: libvirt.libvirtError) -> bool:
-    """Whether it means that the domain is not there, or does not run any more."""
-    return error.get_error_code() in {libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID}
+    """Whether it means that the domain is not there, or no more."""
+    return bool(error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN)
