@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +96,21 @@ def test_what_a_called_function_opens_is_in_the_boxes_network(one: Box) -> None:
         assert called.recv(100) == b"from the test's own process"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", 995))
+
+
+def test_threads_of_a_called_function_live_in_the_box_too(one: Box) -> None:
+    found: list[str] = []
+
+    def look() -> None:
+        found.extend(name for _, name in socket.if_nameindex())
+
+    def start() -> threading.Thread:
+        thread = threading.Thread(target=look)
+        thread.start()
+        return thread
+
+    one.call(start).join()
+    assert found == ["lo"]
 
 
 def test_everything_in_a_box_ends_with_it() -> None:

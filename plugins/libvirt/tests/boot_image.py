@@ -16,12 +16,12 @@ TIMEOUT 1
 LABEL only
  KERNEL /vmlinuz
  INITRD /initrd.gz
- APPEND tiny.seed=none {CMDLINE}
+ APPEND {CMDLINE}
 """
 
 
 def boot_image(packages: GuestPackages) -> bytes:
-    """The image. Like CernVM's loader, its guest takes user data from the metadata service, and its own lines of it."""
+    """The image. Like CernVM's loader, its guest takes user data from a config drive, or else from EC2's service."""
     files = {
         "isolinux/isolinux.bin": packages.isolinux.read_bytes(),
         "isolinux/ldlinux.c32": packages.ldlinux.read_bytes(),

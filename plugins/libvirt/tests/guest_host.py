@@ -57,6 +57,10 @@ class GuestHost:
         }
         return self.daemon.machinetype(name, user_data, **{**given, **options})
 
+    def why(self, machinetype: str) -> str:
+        """What ``vac why`` says of a machinetype."""
+        return self.daemon.cli("why", machinetype).stdout
+
     def domains(self) -> list[str]:
         """Names of all domains that run, whoever made them."""
         with libvirt.open(self.libvirt.uri) as connection:
@@ -96,3 +100,23 @@ def outputs(host: GuestHost, machine_id: str) -> dict[str, str]:
     directory = host.daemon.state.machine(machine_id) / "joboutputs"
     there = directory.iterdir() if directory.is_dir() else ()
     return {one.name: one.read_text("utf-8", "replace") for one in there}
+
+
+def started(host: GuestHost, machinetype: str = "lhcb") -> str:
+    """The id of the next machine that is made; no other is made after it."""
+    machine_id: str = host.daemon.wait_for(event_what="created", machinetype=machinetype)["machine_id"]
+    host.daemon.control.post("/drain", {"reason": "one is enough"})
+    return machine_id
+
+
+def outcome(host: GuestHost, machine_id: str) -> str:
+    """How it ended, once all it had is cleared away."""
+    host.daemon.wait_for(event_what="cleared", machine_id=machine_id)
+    [gone] = host.daemon.events("gone", machine=machine_id)
+    return str(gone["reason"])
+
+
+def made_from(host: GuestHost, machine_id: str) -> dict[str, str]:
+    """What is kept of the making of a machine in the journal."""
+    [created] = host.daemon.events("created", machine=machine_id)
+    return dict(created["machine"]["details"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import libvirt
 import pytest
-from guest_host import GuestHost, guest_host, outputs
+from guest_host import GuestHost, guest_host, outcome, outputs, started
 from image_server import wait_until
 from system.daemon_kit import shell
 
@@ -38,20 +38,6 @@ def wait_for_heartbeats(host: GuestHost, *machine_ids: str) -> None:
 def running(host: GuestHost) -> list[str]:
     """Ids of the machines that the factory knows and that have not ended."""
     return [one["id"] for one in host.daemon.control.get("/machines")["machines"] if one["state"] != "ended"]
-
-
-def started(host: GuestHost, machinetype: str = "lhcb") -> str:
-    """The id of the next machine that is made; no other is made after it."""
-    machine_id: str = host.daemon.wait_for(event_what="created", machinetype=machinetype)["machine_id"]
-    host.daemon.control.post("/drain", {"reason": "one is enough"})
-    return machine_id
-
-
-def outcome(host: GuestHost, machine_id: str) -> str:
-    """How it ended, once all it had is cleared away."""
-    host.daemon.wait_for(event_what="cleared", machine_id=machine_id)
-    [gone] = host.daemon.events("gone", machine=machine_id)
-    return str(gone["reason"])
 
 
 def test_a_guest_reads_its_context_calls_home_and_powers_off(host: GuestHost) -> None:
@@ -188,18 +174,13 @@ def test_a_foreign_domain_of_the_same_name_is_left_alone(host: GuestHost) -> Non
         assert (still.UUIDString(), still.isActive()) == (foreign, 1)
 
 
-def why(host: GuestHost, machinetype: str = "lhcb") -> str:
-    """What `vac why` says of a machinetype."""
-    return host.daemon.cli("why", machinetype).stdout
-
-
 def test_a_full_disk_stops_starts_and_says_so_until_there_is_space(host: GuestHost) -> None:
     disks = "/var/lib/libvirt/images/vac"
     host.libvirt.box.run(["mkdir", "-p", disks])
     host.libvirt.box.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=711", "tmpfs", disks])
     host.write_site(host.tiny("lhcb", shell(HOME, 'put $outputs/shutdown_message "200 at last"')), ONE)
     host.daemon.start()
-    wait_until(lambda: "disk" in why(host) and disks in why(host))
+    wait_until(lambda: "disk" in host.why("lhcb") and disks in host.why("lhcb"))
     assert host.daemon.events("created") == []
     host.libvirt.box.run(["mount", "-o", "remount,size=8g", disks])
     assert outcome(host, started(host)) == "200 at last"

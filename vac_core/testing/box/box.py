@@ -48,17 +48,21 @@ class Box:
     pid: int
     """Its PID 1, as the rest of the host numbers it."""
     _thread: ThreadPoolExecutor
+    _parent: ThreadPoolExecutor
     _started: list[subprocess.Popen[Any]] = attrs.field(factory=list)
     _closers: list[Callable[[], object]] = attrs.field(factory=list)
 
     def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call something short in the box: sockets that it opens are in the box's network, paths are the box's."""
+        """Call something short in the box: sockets that it opens are in the box's network, paths are the box's.
+
+        Threads that it starts live in the box too.
+        """
         return self._thread.submit(function, *args, **kwargs).result()
 
     def popen(self, argv: Sequence[str | Path], **options: Any) -> subprocess.Popen[Any]:
         """Start a process in the box. Its ``pid`` is the host's number for it, so it can be sent signals from here."""
         start: Callable[..., subprocess.Popen[Any]] = subprocess.Popen
-        process = self.call(start, [str(word) for word in argv], **options)
+        process = self._parent.submit(start, [str(word) for word in argv], **options).result()
         self._started.append(process)
         return process
 
@@ -99,10 +103,11 @@ def box(hostname: str = "wn01.vac.test", empty: Sequence[str] = ()) -> Iterator[
     opened = subprocess.Popen(
         [_program("unshare"), *_UNSHARE, "--", *python], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    with opened, ThreadPoolExecutor(1) as thread:
+    with opened, ThreadPoolExecutor(1) as thread, ThreadPoolExecutor(1) as parent:
         _await_ready(opened.stdout, hostname)
-        one = Box(hostname, _only_child(opened.pid), thread)
-        one.call(enter, one.pid)
+        one = Box(hostname, _only_child(opened.pid), thread, parent)
+        thread.submit(enter, one.pid, as_parent=False).result()
+        parent.submit(enter, one.pid, as_parent=True).result()
         try:
             yield one
         finally:

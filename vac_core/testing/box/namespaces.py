@@ -17,13 +17,14 @@ _CLONE_NEWUTS: Final = 0x04000000
 _CLONE_NEWIPC: Final = 0x08000000
 _CLONE_NEWPID: Final = 0x20000000
 _CLONE_NEWNET: Final = 0x40000000
-_ALL: Final = _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID | _CLONE_NEWNET
+_OWN: Final = _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWNET
 
 
-def enter(pid: int) -> None:
+def enter(pid: int, *, as_parent: bool) -> None:
     """Have the calling thread live where this process lives, in the working directory that it had.
 
-    There is no way back: give the box a thread of its own. Raises `OSError`.
+    ``as_parent`` lets the processes that it starts be the box's; the kernel then lets it start no threads. There is no
+    way back: give the box threads of its own. Raises `OSError`.
     """
     here = Path.cwd()
     libc = ctypes.CDLL(None, use_errno=True)
@@ -31,7 +32,7 @@ def enter(pid: int) -> None:
     _check(libc.unshare(_CLONE_FS), "unshare")
     target = os.pidfd_open(pid)
     try:
-        _check(libc.setns(target, _ALL), f"setns of process {pid}")
+        _check(libc.setns(target, _OWN | (_CLONE_NEWPID if as_parent else 0)), f"setns of process {pid}")
     finally:
         os.close(target)
     os.chdir(here)
