@@ -111,14 +111,32 @@ def test_a_network_of_ours_that_is_only_defined_is_started(connection):
     assert connection.networkLookupByName(PLAN.name).isActive() == 1
 
 
-def test_more_slots_get_reservations_while_machines_run(connection):
+def test_a_few_more_slots_get_reservations_while_machines_run(connection):
     ensured(connection)
     uuid = connection.networkLookupByName(PLAN.name).UUIDString()
-    ensured(connection, attrs.evolve(PLAN, slots=4))
+    assert ensured(connection, attrs.evolve(PLAN, slots=4)) == ""
     assert len(reserved(described(connection))) == 4
-    ensured(connection, attrs.evolve(PLAN, slots=3))
-    assert len(reserved(described(connection))) == 3
+    assert ensured(connection, attrs.evolve(PLAN, slots=3)) == ""
+    assert len(reserved(described(connection))) == 4
     assert connection.networkLookupByName(PLAN.name).UUIDString() == uuid
+
+
+def test_many_more_slots_wait_for_a_network_that_is_free_but_those_that_are_needed(connection):
+    ensured(connection)
+    one = run_machine(connection)
+    trouble = ensured(connection, attrs.evolve(PLAN, slots=200, needed=frozenset({150})))
+    assert "197 slots have no reservation yet: it is made anew when the 1 machines on it have ended" in trouble
+    assert [found.ip for found in reserved(described(connection))][2:] == ["169.254.169.150"]
+    one.destroy()
+    assert ensured(connection, attrs.evolve(PLAN, slots=200)) == ""
+    assert len(reserved(described(connection))) == 200
+
+
+def test_a_factory_s_new_name_is_given_to_its_slots(connection):
+    ensured(connection)
+    renamed = attrs.evolve(PLAN, factory="wn02.example.org")
+    assert ensured(connection, renamed) == ""
+    assert [one.name for one in reserved(described(connection))] == ["wn02-00.example.org", "wn02-01.example.org"]
 
 
 def test_a_network_that_is_of_another_shape_is_made_anew(connection):

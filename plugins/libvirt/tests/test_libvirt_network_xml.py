@@ -112,11 +112,22 @@ def test_addresses_and_ipv6_are_part_of_the_structure():
     assert "fd00:1::1/64" in found.structure[1]
 
 
-def test_reservations_that_are_missing_or_too_many_are_told_apart():
+def test_reservations_that_are_missing_or_in_the_way_are_told_apart():
     third = Reservation("56:4d:a9:fe:a9:02", "169.254.169.2", "wn01-02.example.org")
     assert difference(ET.fromstring(GOLDEN), attrs.evolve(PLAN, slots=3)) == Difference(missing=(third,))
     second = Reservation("56:4d:a9:fe:a9:01", "169.254.169.1", "wn01-01.example.org")
-    assert difference(ET.fromstring(GOLDEN), attrs.evolve(PLAN, slots=1)) == Difference(superfluous=(second,))
+    other = GOLDEN.replace(second.name, "old-01.example.org")
+    found = difference(ET.fromstring(other), PLAN)
+    assert found == Difference(wrong=(attrs.evolve(second, name="old-01.example.org"),), missing=(second,))
+
+
+def test_a_reservation_beyond_those_that_are_wanted_may_be_a_running_machine_s():
+    assert difference(ET.fromstring(GOLDEN), attrs.evolve(PLAN, slots=1)) == Difference()
+
+
+def test_a_slot_that_is_needed_has_one_wherever_it_is():
+    plan = attrs.evolve(PLAN, needed=frozenset({300}))
+    assert [one.ip for one in difference(ET.fromstring(GOLDEN), plan).missing] == ["169.254.170.46"]
 
 
 def test_reservations_of_a_site_s_network_are_read():

@@ -38,7 +38,7 @@ class SlotNetwork:
         self._options = options
         self._filters = Filters()
         self._lock = threading.Lock()
-        self._most_slots = 0
+        self._needed: frozenset[int] = frozenset()
         self._site: SiteNetwork | None = None
         self.trouble = ""
         """What is wrong with the network though machines can be made; empty for nothing."""
@@ -58,7 +58,7 @@ class SlotNetwork:
         slot = request.machine.slot
         mac = self.plan().addresses(slot).mac
         with self._lock:
-            self._most_slots = max(self._most_slots, slot + 1)
+            self._needed = frozenset({slot})
             self._ensure()
             return [self._own(slot) if self._site is None else self._site.interface(mac)]
 
@@ -98,8 +98,8 @@ class SlotNetwork:
         settings, options = self._home.settings(), self._options()
         processors = settings.total_processors or os.cpu_count() or 1
         plan = NetworkPlan(options=options, factory=self._home.factory, forward_dev=settings.forward_dev, slots=0)
-        slots = max(FEWEST_RESERVATIONS, 2 * processors, self._most_slots)
-        return attrs.evolve(plan, slots=min(plan.capacity, slots))
+        slots = min(plan.capacity, max(FEWEST_RESERVATIONS, 2 * processors))
+        return attrs.evolve(plan, slots=slots, needed=frozenset(one for one in self._needed if one < plan.capacity))
 
     def _ensure(self) -> None:
         options = self._options()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import xml.etree.ElementTree as ET
-from typing import Any
+from typing import Any, Final
 
 import libvirt
 
@@ -12,7 +12,15 @@ from vac_core.interfaces import PluginError
 from vac_libvirt.network_on_host import OnHost
 from vac_libvirt.network_plan import NetworkPlan
 from vac_libvirt.network_ports import plug_in_again, ports
-from vac_libvirt.network_xml import Difference, Reservation, difference, is_ours, network_element, reservations
+from vac_libvirt.network_xml import (
+    Difference,
+    Reservation,
+    difference,
+    is_ours,
+    network_element,
+    reservation,
+    reservations,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +29,10 @@ _ADD, _DELETE, _MODIFY = (
     libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE,
     libvirt.VIR_NETWORK_UPDATE_COMMAND_MODIFY,
 )
+
+
+_FEW: Final = 8
+"""Reservations that are added while one waits; more are added by making the network anew, when it is free."""
 
 
 def ensure_network(connection: Any, plan: NetworkPlan, *, may_mend: bool, on_host: OnHost | None = None) -> str:
@@ -90,10 +102,9 @@ def _retire_older(connection: Any, plan: NetworkPlan) -> None:
 
 
 def _mend(connection: Any, network: Any, plan: NetworkPlan, found: Difference, on_host: OnHost) -> str:
-    _update(network, _DELETE, found.superfluous)
-    _update(network, _ADD, found.missing)
+    later = _reserve(network, plan, found)
     lost = [f"its address {one} is gone" for one in plan.service_addresses if not on_host.has(str(one))]
-    wrong = [*found.structure, *lost]
+    wrong = [*found.structure, *lost, *([f"{later} slots have no reservation yet"] if later else [])]
     if not wrong:
         if not on_host.is_served(str(plan.gateway)):
             _log.warning("starting the DHCP and DNS server of the libvirt network %s again", plan.name)
@@ -108,6 +119,19 @@ def _mend(connection: Any, network: Any, plan: NetworkPlan, found: Difference, o
     network.destroy()
     _make(connection, plan)
     return ""
+
+
+def _reserve(network: Any, plan: NetworkPlan, found: Difference) -> int:
+    """Put reservations right on the running network, and return how many are left for when it is made anew.
+
+    libvirt takes them one by one, and needs about half a second for each.
+    """
+    needed = {reservation(plan, slot) for slot in plan.needed}
+    at_once = found.missing if len(found.missing) <= _FEW else tuple(one for one in found.missing if one in needed)
+    in_the_way = {one.mac for one in at_once} | {one.ip for one in at_once} | {one.name for one in at_once}
+    _update(network, _DELETE, tuple(one for one in found.wrong if in_the_way & {one.mac, one.ip, one.name}))
+    _update(network, _ADD, at_once)
+    return len(found.missing) - len(at_once)
 
 
 def _update(network: Any, command: int, reservations: tuple[Reservation, ...]) -> None:

@@ -42,6 +42,8 @@ class NetworkPlan:
     forward_dev: str | None = None
     slots: int
     """How many slots have a reservation: not more than `capacity`."""
+    needed: frozenset[int] = frozenset()
+    """Slots that must have one at once, be they among these or beyond."""
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ See https://libvirt.org/formatnetwork.html.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from ipaddress import IPv4Network
 from typing import Final
 
@@ -38,7 +39,8 @@ class Difference:
 
     structure: tuple[str, ...] = ()
     """What can only be changed by making it anew, in words."""
-    superfluous: tuple[Reservation, ...] = ()
+    wrong: tuple[Reservation, ...] = ()
+    """Reservations that are in the way of others."""
     missing: tuple[Reservation, ...] = ()
 
 
@@ -79,8 +81,13 @@ def _ip(root: ET.Element, address: str, prefix: str) -> ET.Element:
 
 def reservations(plan: NetworkPlan) -> tuple[Reservation, ...]:
     """One for each slot."""
-    each = ((plan.addresses(slot), plan.host_name(slot)) for slot in range(plan.slots))
-    return tuple(Reservation(one.mac, str(one.ipv4), name) for one, name in each)
+    return tuple(reservation(plan, slot) for slot in sorted({*range(plan.slots), *plan.needed}))
+
+
+def reservation(plan: NetworkPlan, slot: int) -> Reservation:
+    """That of one slot."""
+    addresses = plan.addresses(slot)
+    return Reservation(addresses.mac, str(addresses.ipv4), plan.host_name(slot))
 
 
 def is_ours(network: ET.Element) -> bool:
@@ -99,9 +106,14 @@ def difference(network: ET.Element, plan: NetworkPlan) -> Difference:
     here, planned = dict.fromkeys(reserved(network)), dict.fromkeys(reservations(plan))
     return Difference(
         structure,
-        superfluous=tuple(one for one in here if one not in planned),
+        wrong=tuple(one for one in here if one not in planned and _in_the_way(one, planned)),
         missing=tuple(one for one in planned if one not in here),
     )
+
+
+def _in_the_way(one: Reservation, planned: Iterable[Reservation]) -> bool:
+    """Another is kept: it may be that of a machine in a slot that is not reserved any more."""
+    return any(one.mac == other.mac or one.ip == other.ip or one.name == other.name for other in planned)
 
 
 def reserved(network: ET.Element) -> tuple[Reservation, ...]:
