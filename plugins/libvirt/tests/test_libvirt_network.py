@@ -256,6 +256,8 @@ def test_a_site_s_network_without_isolation_has_no_filter(network_of, request_fo
 def test_a_site_s_network_or_bridge_that_is_not_there_is_refused(network_of):
     with pytest.raises(PluginError, match="network grid is not there: make and start it, or mend network in"):
         network_of(NetworkOptions(network="grid")).ensure()
+    with pytest.raises(PluginError, match="names a network and a bridge"):
+        network_of(NetworkOptions(network="default", bridge="br0")).ensure()
     with pytest.raises(PluginError, match="this host has no bridge vac-nobridge: make it, or mend bridge in"):
         network_of(NetworkOptions(bridge="vac-nobridge")).ensure()
 

@@ -47,7 +47,9 @@ class SiteNetwork:
 
 
 def find_site_network(connection: Any, options: NetworkOptions) -> SiteNetwork:
-    """Look at the network or bridge that the options name; raises `PluginError` where it is not there."""
+    """Look at the network or bridge that the options name. Raises `PluginError` where it is not there."""
+    if options.network is not None and options.bridge is not None:
+        raise PluginError("[plugin libvirt] names a network and a bridge, and machines have one interface: keep one")
     if options.network is None:
         _check_bridge(options.bridge or "")
         return SiteNetwork(options=options, addresses={})
