@@ -1,7 +1,7 @@
 # Each target sets up what it needs in a virtual environment of its own; a second run finds all of it there.
 #   make demo    a whole space of three factories on this computer, for a minute
 #   make test    every check and every test
-#   make test-dirac   machines that pull jobs from a real DIRAC server, which it sets up
+#   make test-dirac   machines that pull jobs from a real DIRAC server, and a real DiracX; it sets up both
 #   make bench   the benchmarks' table
 #   make docs    the documentation, in build/docs
 
@@ -26,8 +26,9 @@ test: lint
 DIRAC_TESTS := plugins/lhcb/tests/dirac
 test-dirac: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python $(DIRAC_TESTS)/dirac_install.py
+	PYTHONPATH=tests $(BIN)/python $(DIRAC_TESTS)/diracx_server.py
 	unshare --net $(if $(filter 0,$(shell id -u)),,--map-root-user) sh -c 'ip link set lo up && exec "$$@"' sh \
-	  $(BIN)/python -m pytest -o pythonpath='tests $(DIRAC_TESTS)' $(PYTEST_ARGS) $(DIRAC_TESTS)/check_dirac.py
+	  $(BIN)/python -m pytest -o pythonpath='tests $(DIRAC_TESTS)' $(PYTEST_ARGS) $(DIRAC_TESTS)/check_dirac.py $(DIRAC_TESTS)/check_diracx.py
 
 lint: $(VENV)/.dev $(VENV)/.libvirt $(VENV)/.demo $(VENV)/.docs
 	$(BIN)/ruff check
