@@ -33,6 +33,8 @@ USER_DATA: Final = shell(
     "hostname --fqdn | send hostname",
     "send authorized_keys < /root/.ssh/authorized_keys",
     "curl -s -f -m 60 ##user_data_jobfeatures_url##/allocated_cpu | send allocated_cpu",
+    "send board < /sys/class/dmi/id/product_uuid",
+    '(. /etc/profile.d/vac.sh && echo "$MACHINEFEATURES $JOBFEATURES $JOBOUTPUTS") | send environment',
     "printf '200 user data ran' | send shutdown_message",
 )
 SECONDS: Final = 1200.0
@@ -116,3 +118,11 @@ class TestCloudInit:
 
     def test_the_guest_reads_its_features(self, one: Told) -> None:
         assert one.outputs["allocated_cpu"] == "1"
+
+    def test_the_guest_s_board_has_the_machine_s_id(self, one: Told) -> None:
+        assert one.outputs["board"].strip() == one.machine["id"]
+
+    def test_login_shells_know_where_features_and_outputs_are(self, one: Told) -> None:
+        base = "http://169.254.169.254"
+        wanted = [f"{base}/machinefeatures", f"{base}/jobfeatures", f"{base}/joboutputs"]
+        assert one.outputs["environment"].split() == wanted
