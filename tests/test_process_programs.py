@@ -330,13 +330,15 @@ def test_a_request_to_stop_is_not_lost_on_a_program_that_has_only_just_begun(hos
         assert host.ended(request.machine.id).ended
 
 
-def test_a_machine_is_held_still_though_it_has_only_just_begun(host):
+def test_a_machine_that_has_only_just_begun_is_held_still_and_can_be_ended(host):
     for _ in range(10):
         request = host.request("#!/bin/sh\nexec sleep 600")
         host.hypervisor.create(request)
         host.hypervisor.pause(request.machine.id)
         (seen,) = host.hypervisor.list_machines()
         assert seen.paused
+        host.hypervisor.request_stop(request.machine.id)
+        assert host.ended(request.machine.id).ended
         host.hypervisor.destroy(request.machine.id)
 
 

@@ -10,6 +10,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from image_server import wait_until
 
 from vac_core.builtin.process import ProcessHypervisor
 from vac_core.builtin.process.limits import limits_of
@@ -18,7 +19,7 @@ from vac_core.builtin.process.program import prepare
 from vac_core.supervision.members import members
 from vac_core.supervision.record import Ending, Record, Supervised, read_ending
 from vac_core.supervision.spawn import launch
-from vac_core.supervision.table import Process, boot_id, open_process, process
+from vac_core.supervision.table import Process, boot_id, environment, open_process, process
 from vac_core.testing import create_request, machine, machinetype, settings
 from vac_core.testing import home as make_home
 
@@ -34,6 +35,7 @@ def home(tmp_path):
 def stranger():
     """A process that is none of ours, but leads a session as a supervisor does."""
     started = subprocess.Popen(["/bin/sleep", "600"], start_new_session=True)
+    wait_until(lambda: environment(started.pid))  # it has none while it is beginning
     yield started
     started.kill()
     started.wait()

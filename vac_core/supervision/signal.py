@@ -42,10 +42,11 @@ def _ask(supervised: Supervised, choose: Choice | None) -> None:
 
 def hold(supervised: Supervised, *, held: bool) -> None:
     """Hold a machine still or let it go on, by its cgroup or by signals to its processes; returns when it is so."""
+    if held:
+        _let_begin(supervised)
     if (cgroup := supervised.held_in) is not None:
         cgroup.freeze(held)
     else:
-        _let_begin(supervised)
         for one in members(supervised.machine_id, supervised, processes()):
             send(one, signal.SIGSTOP if held else signal.SIGCONT)
     _wait(lambda: (now := supervised.now()) is None or is_held(supervised, now) == held, _HOLD_SECONDS)
@@ -59,7 +60,8 @@ def is_held(supervised: Supervised, supervisor: Process) -> bool:
 def _let_begin(supervised: Supervised) -> None:
     """Wait for a program that its supervisor has forked and not yet executed.
 
-    SIGTERM would be lost on it; held still, it would keep its supervisor waiting for it where nothing can stop that.
+    SIGTERM would be lost on it, also later if it was held still meanwhile; and it would keep its supervisor waiting for
+    it where nothing can stop that.
     """
     if not _begun(supervised):
         _wait(lambda: _begun(supervised), _BEGIN_SECONDS)
