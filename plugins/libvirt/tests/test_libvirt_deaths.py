@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
+import dying_creation
 import pytest
 import system
+from dying_creation import STEPS
 from guest_host import GuestHost, guest_host
 from system.daemon_kit import DEADLINE, shell
 
@@ -35,11 +37,11 @@ def happened(host: GuestHost) -> dict[str, Counter[str]]:
     return counts
 
 
-@pytest.mark.parametrize("writes", range(1, 8))
-def test_death_after_each_write_leaves_no_domain_and_no_disk(host: GuestHost, writes: int) -> None:
+def die_and_clear_up(host: GuestHost, *program: str) -> None:
+    """Run a daemon that kills itself in the end, then one that finds what is left; all must be cleared away."""
     machinetype = host.tiny("slow", shell("exit 0"), cmdline="tiny.start=hang", grace_seconds=0)
     host.write_site(machinetype, "total_processors = 2\n")
-    dying = attrs.evolve(host.daemon, program=(sys.executable, DYING, str(writes)))
+    dying = attrs.evolve(host.daemon, program=(sys.executable, *program))
     assert dying.launch().wait(DEADLINE) == -signal.SIGKILL
     host.daemon.start()
     host.daemon.wait_for(event_what="created")
@@ -50,3 +52,13 @@ def test_death_after_each_write_leaves_no_domain_and_no_disk(host: GuestHost, wr
     for counts in happened(host).values():
         assert (counts["planned"], counts["cleared"]) == (1, 1)
         assert counts["gone"] + counts["creation_failed"] == 1
+
+
+@pytest.mark.parametrize("writes", range(1, 8))
+def test_death_after_each_write_leaves_no_domain_and_no_disk(host: GuestHost, writes: int) -> None:
+    die_and_clear_up(host, DYING, str(writes))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_death_in_the_midst_of_a_creation_leaves_no_domain_and_no_disk(host: GuestHost, step: str) -> None:
+    die_and_clear_up(host, dying_creation.__file__, step)
