@@ -12,7 +12,7 @@ from vac_core.supervision.members import members
 from vac_core.supervision.record import Supervised
 from vac_core.supervision.table import Process, command_line, processes, send
 
-_BEGIN_SECONDS = 0.5
+_BEGIN_SECONDS = 5.0
 _HOLD_SECONDS = 2.0
 _MOMENT_SECONDS = 0.001
 
