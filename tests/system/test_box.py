@@ -200,3 +200,16 @@ def test_podman_in_a_box_answers_as_docker_does() -> None:
         missing(reason)
     with podman_host() as host:
         assert engine_answers(host)["Os"] == "linux"
+
+
+def test_guests_that_run_when_a_box_is_closed_leave_no_control_groups() -> None:
+    libvirt = pytest.importorskip("libvirt")
+    if reason := unavailable(*LIBVIRT):
+        missing(reason)
+    name = f"left-{os.getpid()}"
+    with libvirt_host() as host, libvirt.open(host.uri) as connection:
+        connection.createXML(
+            f"<domain type='qemu'><name>{name}</name><memory unit='MiB'>16</memory><os><type>hvm</type></os></domain>"
+        )
+        assert any(name in one.name for group in cgroups("machine") for one in group.iterdir())
+    assert not [one for group in cgroups("machine") for one in group.iterdir() if name in one.name]
