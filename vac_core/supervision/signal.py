@@ -68,9 +68,9 @@ def _let_begin(supervised: Supervised) -> None:
 
 
 def _begun(supervised: Supervised) -> bool:
-    """Whether its program is executed by now, or its supervisor has ended; past its first second that goes unasked."""
+    """Whether its program is executed by now, or its supervisor has ended; past its first seconds that goes unasked."""
     supervisor = supervised.now()
-    if supervisor is None or supervisor.age_seconds > 1.0:
+    if supervisor is None or supervisor.age_seconds > _BEGIN_SECONDS:
         return True
     own = command_line(supervised.pid)
     return any(one.parent == supervised.pid and command_line(one.pid) != own for one in processes())
