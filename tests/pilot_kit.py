@@ -8,9 +8,10 @@ import tarfile
 from pathlib import Path
 
 STAND_IN = """\
-import json, os, sys
+import getpass, json, os, sys
 print("called with", json.dumps(sys.argv[1:]))
 print("environment", json.dumps({**os.environ}))
+print("user", getpass.getuser())
 print("stdin", sys.stdin.read() == "")
 print(open("said.txt").read())
 """

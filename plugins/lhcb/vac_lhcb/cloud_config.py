@@ -15,6 +15,8 @@ from vac_lhcb.script import inside
 
 PROGRAM_DIR: Final = "/usr/local/libexec/vac-lhcb"
 SETTINGS_DIR: Final = "/etc/vac-lhcb"
+AT_FIRST_BOOT: Final = "/var/lib/cloud/scripts/per-instance/vac-lhcb"
+"""cloud-init runs what is there last of all, once in a machine's life."""
 _START: Final = "start.sh"
 
 
@@ -24,7 +26,7 @@ def cloud_config(machinetype: MachineType, settings: bytes, secrets: Mapping[str
     start = resources.files("vac_lhcb.inside").joinpath(_START).read_bytes()
     files = {
         **{f"{PROGRAM_DIR}/{name}": (text.encode(), 0o644) for name, text in inside().items()},
-        f"{PROGRAM_DIR}/{_START}": (start, 0o755),
+        AT_FIRST_BOOT: (start, 0o755),
         f"{SETTINGS_DIR}/settings.json": (settings, 0o644),
         **{f"{SETTINGS_DIR}/{name}": (content, 0o600) for name, content in secrets.items()},
         "/etc/cvmfs/default.local": (_cvmfs(machinetype).encode(), 0o644),
@@ -34,7 +36,6 @@ def cloud_config(machinetype: MachineType, settings: bytes, secrets: Mapping[str
         "mounts": [[f"/dev/{machinetype.scratch_device}", "/scratch", "auto", "defaults,nofail"]],
         "users": ["default", {"name": options.dirac_user, "lock_passwd": True, "shell": "/bin/bash"}],
         "write_files": [_file(path, content, mode) for path, (content, mode) in files.items()],
-        "runcmd": [[f"{PROGRAM_DIR}/{_START}"]],
     }
     return b"#cloud-config\n" + json.dumps(told, indent=1).encode("ascii") + b"\n"
 

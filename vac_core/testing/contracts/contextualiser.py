@@ -100,6 +100,12 @@ class ContextualiserContract:
         secrets += [context.user_data.decode("utf-8", "replace"), *context.environment.values()]
         assert [secret for secret in secrets if len(secret) > 8 and secret in shown] == []
 
+    def test_a_context_that_is_to_be_published_can_be_had(self, started: Contextualiser) -> None:
+        request = attrs.evolve(self.request(), with_secrets=False)
+        many = attrs.evolve(request, machine=attrs.evolve(request.machine, id="", name=""))
+        assert isinstance(started.context(request), Context)
+        assert isinstance(started.context(many), Context)
+
     def test_a_bad_machinetype_is_said_to_be_at_fault(self, started: Contextualiser) -> None:
         bad = self.bad_machinetype()
         if bad is None:

@@ -57,12 +57,12 @@ class Life:
         trusted = authorities(self.settings)
         if not trusted:
             raise TroubleError(500, "No certificate authorities found")
-        other_user = as_user(self.settings["user"])
+        user = pwd.getpwnam(self.settings["user"]) if self.settings["user"] and os.geteuid() == 0 else None
         work = work_directory(self.settings["work_parents"])
         fetch_pilot(self.settings, work, trusted)
         self.take_credentials(work)
-        if other_user:
-            hand_over(work, pwd.getpwnam(self.settings["user"]))
+        if user is not None:
+            hand_over(work, user)
         if self.stopped:
             return
         names = identity(self.settings, self.features)
@@ -70,7 +70,7 @@ class Life:
         words = arguments(self.settings, self.features, time.time(), work, names)
         with open(self.outputs.path("dirac-pilot.log"), "wb") as log:
             self.pilot = subprocess.Popen(
-                [*other_user, self.settings["python"] or sys.executable, "dirac-pilot.py", *words],
+                [*as_user(user), self.settings["python"] or sys.executable, "dirac-pilot.py", *words],
                 cwd=work,
                 env=environment(self.settings, self.features, trusted, names, work),
                 stdin=subprocess.DEVNULL,  # the pilot reads it where it logs to a server

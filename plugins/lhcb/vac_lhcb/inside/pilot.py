@@ -55,6 +55,8 @@ def arguments(settings, features, now, work, names):
     return [*given, "--pilotUUID", names["DIRAC_PILOT_STAMP"]]
 
 
-def as_user(name):
-    """The words by which a command is run as another user, where this script may; else none."""
-    return ["runuser", "-u", name, "--"] if name and os.geteuid() == 0 else []
+def as_user(user):
+    """The words by which a command is run as another user, in this environment as it is; none for none."""
+    if user is None:
+        return []
+    return ["setpriv", "--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--init-groups", "--"]
