@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import email
 import gzip
@@ -19,6 +20,7 @@ from engines import missing
 from vac_lhcb import vac_contextualisers
 from vac_lhcb.context import LhcbContextualiser
 from vac_lhcb.options import LhcbMachine
+from vac_lhcb.script import inside
 
 from vac_core.interfaces import MachineTypeError, PluginError, Urls
 from vac_core.testing import context_request, home, machine, machinetype, settings
@@ -261,6 +263,11 @@ class TestBadOptions:
     def test_no_credential_is_no_trouble(self, contextualiser, tmp_path):
         one = of_type(tmp_path, options={"dirac_credential": "none"})
         assert (list(contextualiser.missing(one)), contextualiser.resources([one]).refusals) == ([], {})
+
+
+@pytest.mark.parametrize("name", [name for name in inside() if name.endswith(".py")])
+def test_what_runs_inside_is_for_the_pythons_that_guests_have(name):
+    ast.parse(inside()[name], feature_version=(3, 6))
 
 
 def golden(name, content):

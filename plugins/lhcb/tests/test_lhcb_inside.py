@@ -7,10 +7,14 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import stat
 import subprocess
 import tarfile
+import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import attrs
@@ -299,3 +303,47 @@ def test_an_image_without_python_is_told(inside):
         env={"PATH": str(inside.directory / "bin"), "JOBOUTPUTS": str(inside.outputs)},
     )  # fmt: skip
     assert (inside.outputs / "shutdown_message").read_text() == "500 Missing python3\n"
+
+
+class TestOverHttps:
+    """A VO's server has a certificate of an authority of the grid, or of the web."""
+
+    @pytest.fixture
+    def serve(self, inside):
+        """Serve the pilot with a certificate of an authority; returns the URL."""
+        servers = []
+
+        def start(authority):
+            certificate, key = authority.issue("localhost", hosts=["localhost"]).write(inside.directory, "server")
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            handler = partial(SimpleHTTPRequestHandler, directory=str(inside.directory / "pilot"))
+            server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            threading.Thread(target=server.serve_forever).start()
+            servers.append(server)
+            return f"https://localhost:{server.server_address[1]}"
+
+        yield start
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+
+    def trust(self, inside, authority):
+        plain = inside.directory / "ca.pem"
+        plain.write_bytes(authority.pem)
+        words = ["openssl", "x509", "-hash", "-noout", "-in", str(plain)]
+        name = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+        (inside.directory / "certificates" / f"{name}.0").write_bytes(authority.pem)
+
+    def test_a_server_of_an_authority_of_the_grid_is_trusted(self, inside, serve):
+        authority = Authority()
+        self.trust(inside, authority)
+        inside.options = {"dirac_pilot_urls": (serve(authority),)}
+        assert inside.live()[0] == "200 Success"
+
+    def test_a_server_of_an_unknown_authority_is_not(self, inside, serve):
+        inside.options = {"dirac_pilot_urls": (serve(Authority("Unknown")),)}
+        message, printed = inside.live()
+        assert message == "500 Pilot files not reachable"
+        assert "CERTIFICATE_VERIFY_FAILED" in printed

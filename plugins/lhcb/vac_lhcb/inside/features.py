@@ -31,7 +31,7 @@ class Features:
         base = self.bases[kind]
         try:
             return read(base, key).decode("ascii", "replace").strip() if base else ""
-        except OSError:
+        except (OSError, ValueError):
             return ""
 
     def end(self):

@@ -8,7 +8,8 @@ import tarfile
 from .features import read
 from .reports import TroubleError, say
 
-PILOT_FILES = ("checksums.sha512", "pilot.json", "pilot.tar")
+SUMS = "checksums.sha512"
+PILOT_FILES = (SUMS, "pilot.json", "pilot.tar")
 
 
 def authorities(settings):
@@ -21,7 +22,8 @@ def authorities(settings):
 
 def fetch_pilot(settings, directory, trusted):
     """Get the pilot's files from the first place that has them whole, and unpack them."""
-    context = ssl.create_default_context(capath=trusted or None)
+    context = ssl.create_default_context()  # VOs' servers have certificates of the web's authorities, or of the grid's
+    context.load_verify_locations(capath=trusted)
     reasons = []
     for base in settings["pilot_urls"]:
         try:
@@ -29,9 +31,12 @@ def fetch_pilot(settings, directory, trusted):
         except (OSError, ValueError) as error:
             reasons.append("{}: {}".format(base, error))
             continue
-        check(contents, settings["checksums"])
+        listed = sums(contents.get(SUMS, b"").decode("ascii", "replace"))
+        if settings["checksums"] != "off" and not ("pilot.tar" in listed and "pilot.json" in listed):
+            refuse(settings["checksums"], "Pilot files have no checksums")
+        compare(contents, listed, settings["checksums"])
         unpack(contents, directory)
-        check(dict(files_of(directory)), settings["checksums"], contents)
+        compare(dict(files_of(directory)), listed, settings["checksums"])
         say("the pilot is from " + base)
         return
     for reason in reasons:
@@ -41,16 +46,11 @@ def fetch_pilot(settings, directory, trusted):
 
 def wanted(name, settings):
     """Whether a file is needed: checksums are not where they are not looked at."""
-    return name != "checksums.sha512" or settings["checksums"] != "off"
+    return name != SUMS or settings["checksums"] != "off"
 
 
-def check(contents, strictness, listed_in=None):
-    """Compare files with the list of checksums that came with them; a page of HTML is no such list."""
-    if strictness == "off":
-        return
-    listed = sums((listed_in or contents)["checksums.sha512"].decode("ascii", "replace"))
-    if listed_in is None and not ("pilot.tar" in listed and "pilot.json" in listed):
-        refuse(strictness, "Pilot files have no checksums")
+def compare(contents, listed, strictness):
+    """Compare files with the checksums that came with them, of those that are listed."""
     for name, content in contents.items():
         if name in listed and hashlib.sha512(content).hexdigest() != listed[name]:
             refuse(strictness, "Pilot files do not match their checksums")
@@ -64,7 +64,7 @@ def refuse(strictness, text):
 
 
 def sums(text):
-    """Checksums by file, as sha512sum writes them."""
+    """Checksums by file, as sha512sum writes them; none in a page of HTML."""
     lines = (line.split() for line in text.splitlines())
     return {words[1].lstrip("*"): words[0].lower() for words in lines if len(words) == 2 and len(words[0]) == 128}
 
