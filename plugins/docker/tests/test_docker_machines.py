@@ -276,12 +276,12 @@ def test_figures_of_processor_and_memory_are_told(on_docker: Bench) -> None:
     os.mkfifo(wanted.directory / "joboutputs" / "done")
     on_docker.hypervisor.create(wanted)
     (wanted.directory / "joboutputs" / "done").read_bytes()
+    (usage,) = on_docker.hypervisor.figures().values()
     observed = on_docker.find(wanted.machine.id)
     assert observed is not None
     assert observed.running
-    assert observed.cpu_seconds is not None
-    assert 0 < observed.cpu_seconds < DEADLINE
-    (usage,) = on_docker.hypervisor.figures().values()
+    assert observed.cpu_seconds == usage.cpu_seconds
+    assert 0 < usage.cpu_seconds < DEADLINE
     assert 0 < usage.memory_bytes <= wanted.machine.memory_bytes
 
 

@@ -177,7 +177,7 @@ class DockerHypervisor(Hypervisor):
 
     def figures(self) -> Mapping[str, Usage]:
         """The latest of each machine's processor time and memory, by its id."""
-        return self._at_work.figures.refresh(self._at_work.seen())
+        return self._at_work.figures.settled(self._at_work.seen())
 
     def _running(self, machine_id: str) -> list[Seen]:
         return [one for one in self._at_work.containers.of(machine_id) if one.state in RUNNING]

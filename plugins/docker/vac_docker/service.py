@@ -156,6 +156,7 @@ class Service:
         if self._events is not None:
             self._events.close()
         self.housekeeping.close()
+        self.figures.close()
         self.cache.close()
         self.engine.close()
 
