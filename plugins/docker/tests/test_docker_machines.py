@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from docker_kit import IMAGE, client_of, load, machinetype, request
+from docker_kit import IMAGE, client_of, docker_engine, load, machinetype, request
 from vac_docker import DockerHypervisor, DockerMachine, DockerPlugin
 from vac_docker.testing import busybox_archive
 from vac_docker.values import Device, Gpu
@@ -154,6 +154,20 @@ def test_a_machine_runs_as_the_user_that_its_image_names(on_docker: Bench) -> No
     assert "uid=65534" in text
     assert text.endswith("for the VO alone")
     assert (wanted.directory / "joboutputs" / "uid").read_text() == "65534\n"
+
+
+def test_user_namespaces_of_the_engine_are_honoured(tmp_path: Path) -> None:
+    secret = ContextFile(path="/etc/secret", content=b"for the VO alone", mode=0o600)
+    check = (
+        "#!/bin/sh\necho map=$(cat /proc/self/uid_map)\necho > /scratch/x && echo > $JOBOUTPUTS/x && cat /etc/secret\n"
+    )
+    with docker_engine(**{"userns-remap": "default"}) as engine, bench(engine, tmp_path) as at:
+        assert "user namespaces" in at.hypervisor.health().found
+        observed, wanted = at.run(check, machinetype(tmp_binds=("/scratch",)), files=(secret,))
+        assert observed.exit_code == 0
+        text = at.printed(wanted)
+        assert text.endswith("for the VO alone")
+        assert "map=0 0 " not in text
 
 
 def test_a_machine_that_wants_too_much_memory_is_told_of_as_such(on_docker: Bench) -> None:

@@ -203,6 +203,7 @@ def test_an_engines_own_words_become_facts() -> None:
     found = facts(version, info, "1.41")
     assert (found.product, found.init, found.userns, found.rootless) == ("Docker", True, True, False)
     assert (found.limits, found.lacks) == ({"memory"}, {"swap"})
+    assert not found.seccomp
     podman = facts({"Components": [{"Name": "Podman Engine"}]}, {}, "1.41")
     assert (podman.podman, podman.init, podman.lacks) == (True, False, frozenset())
 

@@ -32,6 +32,8 @@ class Facts:
     rootless: bool = False
     userns: bool = False
     """Whether root inside is another user outside."""
+    seccomp: bool = True
+    """Whether it filters the system calls of containers by its own profile."""
     init: bool = False
     """Whether it has a program that stands in as process 1, and hands signals on."""
     runtimes: frozenset[str] = frozenset()
@@ -66,6 +68,7 @@ def facts(version: Mapping[str, Any], info: Mapping[str, Any], api: str) -> Fact
         cgroup=str(info.get("CgroupVersion") or "1"),
         rootless=_names(security, "rootless"),
         userns=_names(security, "userns") or _names(security, "rootless"),
+        seccomp=not security or any("name=seccomp" in one and "unconfined" not in one for one in security),
         init=components.get("docker-init", "") not in _ABSENT or (podman and bool(info.get("InitBinary"))),
         runtimes=frozenset(info.get("Runtimes") or ()),
         limits=frozenset(limits),

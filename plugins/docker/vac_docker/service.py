@@ -146,6 +146,10 @@ class Service:
         facts = self.engine.facts()
         scratch = {True: "scratch held to its size", False: "scratch not held to a size", None: ""}[self.volumes.sized]
         found = f"{facts}; {scratch}" if scratch else str(facts)
+        if not facts.seccomp:
+            return Health(
+                HealthState.DEGRADED, f"{found}; no seccomp", "let the engine have its default seccomp profile"
+            )
         if facts.lacks:
             lacks = f"{found}; it cannot limit {', '.join(sorted(facts.lacks))}"
             return Health(HealthState.DEGRADED, lacks, "give the engine those cgroup controllers")
