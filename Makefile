@@ -53,8 +53,9 @@ $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/.demo: setup.cfg pyproject.toml $(VENV)/.venv
-	$(PIP) -e '.[demo]'
+# The demo's machines are processes, or containers with DEMO_ARGS='--hypervisor docker'.
+$(VENV)/.demo: $(DISTRIBUTIONS) $(VENV)/.venv
+	$(PIP) -e '.[demo]' -e plugins/docker
 	touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(DISTRIBUTIONS) $(VENV)/.venv
