@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from vac_boinc.boinc_client import BoincClient
 from vac_boinc.options import OPTION_SET, BoincMachine, BoincPlugin
 from vac_boinc.prefs import Prefs
 from vac_boinc.recent_credit import CreditBooks, RecentCredit
 from vac_core.hookspecs import hookimpl
-from vac_core.interfaces import Observer, OptionSet, Policy
+from vac_core.interfaces import Contextualiser, Observer, OptionSet, Policy
 
 _books = CreditBooks()
 """The observer keeps them, and the policy reads them."""
@@ -18,6 +19,12 @@ _books = CreditBooks()
 def vac_policies() -> Iterable[Policy]:
     """Offer ``prefs`` and ``recent-credit``."""
     return [Prefs(), RecentCredit(_books)]
+
+
+@hookimpl
+def vac_contextualisers() -> Iterable[Contextualiser]:
+    """Offer ``boinc-client``."""
+    return [BoincClient()]
 
 
 @hookimpl

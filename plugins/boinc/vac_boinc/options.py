@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import attrs
 
+from vac_boinc.account import project_url
 from vac_boinc.windows import DAYS, DayWindow, Window
-from vac_core.config.read import choice, decimal, integer, optional, text, words, yes_no
+from vac_core.config.read import choice, decimal, integer, matching, optional, text, words, yes_no
 from vac_core.config.schema import MachineType
 from vac_core.options import OptionValueError, option
 
@@ -141,7 +142,10 @@ class BoincPlugin:
 
 @attrs.frozen(kw_only=True)
 class BoincMachine:
-    """How machines take it when the host's owner wants the host."""
+    """How machines take it when the host's owner wants the host, and what those of ``boinc-client`` work for.
+
+    What a site's account key is sent to stands in the site's own files only.
+    """
 
     on_busy: str = option(
         "What becomes of its machines when the owner wants the host: suspend holds them still, evict ends them.",
@@ -154,6 +158,42 @@ class BoincMachine:
         "when no other can be.",
         optional(decimal(0.0)),
         None,
+    )
+    boinc_project_url: str | None = option(
+        "The project that the BOINC client works for: its URL as its web page gives it.", optional(project_url), None
+    )
+    boinc_account_key_file: str | None = option(
+        "File with the account key at that project, readable by the factory alone: best a weak key, which can do "
+        "nothing but attach hosts.",
+        optional(matching(r"/.+", "an absolute path")),
+        None,
+    )
+    boinc_mode: str = option(
+        "one-shot: one task for each processor, and the machine ends. drain: tasks as long as there are any, until the "
+        "machine's end comes near.",
+        choice("one-shot", "drain"),
+        "one-shot",
+        pipe=True,
+    )
+    boinc_drain_seconds: int = option(
+        "With drain, how long before its end a machine fetches no more tasks.",
+        integer(0),
+        7200,
+        unit=_SECONDS,
+        pipe=True,
+    )
+    boinc_contact_seconds: int = option(
+        "How long the project may take to answer a new machine before it gives up.",
+        integer(10),
+        900,
+        unit=_SECONDS,
+        pipe=True,
+    )
+    boinc_benchmarks: bool = option(
+        "Whether each client measures its processors first; a project that hears no figures guesses them.",
+        yes_no,
+        True,
+        pipe=True,
     )
 
 

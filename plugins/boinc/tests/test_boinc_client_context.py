@@ -1,0 +1,187 @@
+"""The contextualiser ``boinc-client``: what each sort of machine is given, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from xml.etree.ElementTree import fromstring
+
+import attrs
+import pytest
+from boinc_project import KEY
+from hypothesis import given
+from hypothesis import strategies as st
+from vac_boinc.account import account_file, project_url, read_key
+from vac_boinc.boinc_client import BoincClient
+from vac_boinc.client_files import client_files, host_cpid, secret
+from vac_boinc.options import BoincMachine
+
+from vac_core.config.schema import MachineType
+from vac_core.interfaces import Context, Contextualiser, MachineTypeError, PluginError
+from vac_core.options import OptionValueError
+from vac_core.testing import context_request, home, machine, machinetype
+from vac_core.testing.contracts import ContextualiserContract
+
+URL = "https://lhcathome.example.org/lhcathome/"
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "key"
+    path.write_text(KEY + "\n")
+    path.chmod(0o600)
+    return path
+
+
+def of_type(key_file: Path | None, model: str = "process", **options: object) -> MachineType:
+    given = {
+        "boinc_project_url": URL,
+        "boinc_account_key_file": str(key_file) if key_file else None,
+        **options,
+    }
+    return machinetype("home", machine_model=model, plugin_options={"boinc": BoincMachine(**given)})
+
+
+class TestContract(ContextualiserContract):
+    @pytest.fixture(autouse=True)
+    def has_a_key(self, key_file: Path) -> None:
+        self.key_file = key_file
+
+    @pytest.fixture
+    def contextualiser(self) -> Contextualiser:
+        return BoincClient()
+
+    def machinetype(self) -> MachineType:
+        return of_type(self.key_file)
+
+    def bad_machinetype(self) -> MachineType:
+        return of_type(None)
+
+
+def context(key_file: Path, tmp_path: Path, model: str) -> Context:
+    made = BoincClient()
+    made.start(home(tmp_path))
+    return made.context(context_request(machine(slot=3), of_type(key_file, model)))
+
+
+def test_a_process_has_one_program_with_everything_in_it(key_file: Path, tmp_path: Path) -> None:
+    made = context(key_file, tmp_path, "process")
+    assert made.files == ()
+    assert made.user_data.startswith(b"#!/bin/sh\n")
+    assert made.user_data.count(KEY.encode()) == 1
+
+
+@pytest.mark.parametrize("model", ["docker", "apptainer"])
+def test_a_container_has_its_secrets_in_files_of_its_own(key_file: Path, tmp_path: Path, model: str) -> None:
+    made = context(key_file, tmp_path, model)
+    assert KEY.encode() not in made.user_data
+    assert {one.mode for one in made.files} == {0o600}
+    assert [one.path for one in made.files if KEY.encode() in one.content] == [f"/etc/vac-boinc/{account_file(URL)}"]
+
+
+def test_a_virtual_machine_has_cloud_config(key_file: Path, tmp_path: Path) -> None:
+    made = context(key_file, tmp_path, "vm")
+    assert made.files == ()
+    told = json.loads(made.user_data.removeprefix(b"#cloud-config\n"))
+    contents = {one["path"]: gzip.decompress(base64.b64decode(one["content"])) for one in told["write_files"]}
+    holding = {path for path, content in contents.items() if KEY.encode() in content}
+    assert {one["permissions"] for one in told["write_files"] if one["path"] in holding} == {"0600"}
+    assert told["runcmd"] == [["/usr/local/libexec/vac-boinc/start.sh"]]
+    assert json.loads(contents["/etc/vac-boinc/settings.json"])["power_off"] is True
+
+
+def test_a_context_that_is_published_leaves_the_key_out(tmp_path: Path) -> None:
+    request = context_request(machine(), of_type(tmp_path / "absent", "vm"), with_secrets=False)
+    told = json.loads(BoincClient().context(request).user_data.removeprefix(b"#cloud-config\n"))
+    names = {Path(one["path"]).name for one in told["write_files"]}
+    assert "cc_config.xml" in names
+    assert not names & secret(URL)
+
+
+def test_no_context_shows_the_key(key_file: Path, tmp_path: Path) -> None:
+    made = context(key_file, tmp_path, "docker")
+    assert KEY not in repr(made)
+    assert KEY not in str(made.details)
+
+
+def test_the_client_uses_what_the_machine_has_and_waits_for_no_owner(key_file: Path) -> None:
+    files = client_files(machine(processors=3), url=URL, key=KEY, factory="wn01", benchmarks=True, shares_memory=False)
+    assert fromstring(files["cc_config.xml"]).findtext("options/ncpus") == "3"
+    preferences = fromstring(files["global_prefs_override.xml"])
+    assert preferences.findtext("ram_max_used_busy_pct") == "100.0"
+    assert preferences.findtext("suspend_cpu_usage") == "0"
+    account = fromstring(files[account_file(URL)])
+    assert (account.findtext("master_url"), account.findtext("authenticator")) == (URL, KEY)
+
+
+def test_slots_and_factories_are_hosts_of_their_own() -> None:
+    named = [host_cpid(factory, slot) for factory in ("wn01", "wn02") for slot in range(3)]
+    assert len(set(named)) == 6
+    assert host_cpid("wn01", 0) == named[0]
+
+
+def test_a_key_that_others_can_read_is_refused(key_file: Path) -> None:
+    key_file.chmod(0o640)
+    with pytest.raises(PluginError, match=r"others can read it \(mode 0640\): chmod 600"):
+        read_key(key_file)
+
+
+@pytest.mark.parametrize("content", [b"", b"two words of text here", b"\xff" * 32, b"short", b"a" * 5000])
+def test_what_is_no_key_is_refused_and_not_shown(key_file: Path, content: bytes) -> None:
+    key_file.write_bytes(content)
+    with pytest.raises(PluginError, match="it holds no account key") as refused:
+        read_key(key_file)
+    assert "words" not in str(refused.value)
+
+
+def test_a_key_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="No such file"):
+        read_key(tmp_path / "absent")
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with pytest.raises(PluginError, match="not a plain file"):
+        read_key(tmp_path / "pipe")
+
+
+def test_a_key_file_that_is_missing_is_told_before_a_machine_is_made(tmp_path: Path) -> None:
+    (told,) = BoincClient().missing(of_type(tmp_path / "absent"))
+    assert "boinc_account_key_file" in told
+
+
+def test_options_that_are_not_there_are_the_machinetype_s_fault() -> None:
+    with pytest.raises(MachineTypeError, match="boinc_account_key_file"):
+        BoincClient().context(context_request(machine(), of_type(None)))
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://localhost/", "no dot"),
+        ("https://example.org/project", "does not end with a slash"),
+        ("ftp://example.org/", "no project's URL"),
+        ("https://user@example.org/", "no project's URL"),
+        ("https://[example.org/", "no URL"),
+    ],
+)
+def test_a_url_that_the_client_would_refuse_is_refused(url: str, why: str) -> None:
+    with pytest.raises(OptionValueError, match=why):
+        project_url(url)
+
+
+@given(st.text())
+def test_any_text_is_a_url_or_refused_with_its_mend(raw: str) -> None:
+    with suppress(OptionValueError):
+        assert project_url(raw).endswith("/")
+
+
+def test_an_account_s_file_has_the_name_that_the_client_looks_for() -> None:
+    assert account_file("http://127.0.0.1:8080/") == "account_127.0.0.1_8080.xml"
+    assert account_file("https://www.example.org/a/b-c/") == "account_www.example.org_a_b-c.xml"
+
+
+def test_options_of_a_key_stand_in_the_site_s_own_files_only() -> None:
+    fields = attrs.fields_dict(BoincMachine)
+    assert not any(fields[name].metadata.get("pipe") for name in ("boinc_project_url", "boinc_account_key_file"))

@@ -1,0 +1,195 @@
+"""BOINC's real client in machines of the real daemon, at work for a project of the test's own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+from boinc_project import FAILS, KEY, LASTS, NO_SUB_TASKS, WORKS, Project, project
+from engines import missing
+from image_server import wait_until
+from system.daemon_kit import Daemon
+
+pytestmark = pytest.mark.system
+
+EXIT_CLIENT_EXITING = 199
+OTHERS = 0o077
+
+
+@attrs.define
+class Site:
+    """A factory whose one machinetype works for one project."""
+
+    daemon: Daemon
+    project: Project
+
+    def start(self, key: str = KEY, url: str = "", mode: int = 0o600, **options: object) -> None:
+        key_file = self.daemon.directory / "key"
+        key_file.parent.mkdir(parents=True, exist_ok=True)
+        key_file.write_text(key + "\n")
+        key_file.chmod(mode)
+        given = {
+            "machine_model": "process",
+            "contextualiser": "boinc-client",
+            "target_share": 1,
+            "max_processors": 1,
+            "boinc_project_url": url or self.project.url,
+            "boinc_account_key_file": key_file,
+            "boinc_benchmarks": "no",
+            "backoff_seconds": 0,
+            **options,
+        }
+        lines = "\n".join(["[machinetype home]", *(f"{name} = {value}" for name, value in given.items()), ""])
+        self.daemon.write_site(lines)
+        self.daemon.conf.write_text(
+            self.daemon.conf.read_text().replace("total_processors = 2", "total_processors = 1")
+        )
+        self.daemon.start()
+
+    def machine(self) -> str:
+        """The id of the next machine that runs."""
+        found: str = self.daemon.wait_for(event_what="seen_running")["machine_id"]
+        return found
+
+    def outcome(self) -> str:
+        """How the next machine ends."""
+        gone = self.daemon.wait_for(event_what="gone")
+        return str(gone["machine_outcome"])
+
+    def outputs(self, machine_id: str) -> Path:
+        return self.daemon.state.machines / machine_id / "joboutputs"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    if shutil.which("boinc") is None:
+        missing("boinc-client is not installed: there is no real client to run")
+    with project() as one:
+        made = Site(Daemon(tmp_path / "f"), one)
+        yield made
+        if made.daemon.process is not None:
+            made.daemon.control.post("/drain", {"reason": "the test is over", "until": time.time()})
+            wait_until(lambda: not made.daemon.control.get("/machines")["machines"])
+            made.daemon.signal(signal.SIGTERM)
+
+
+def test_a_task_is_done_and_its_credit_claimed(site: Site) -> None:
+    site.project.tasks.append(WORKS)
+    site.start()
+    machine_id = site.machine()
+    assert site.outcome().startswith("200 Success (1 tasks, ")
+    assert site.project.reported == [("wu_1_0", 5, 0)]
+    assert any("done" in one for one in site.project.uploaded)
+    told = json.loads((site.outputs(machine_id) / "boinc.json").read_text())
+    assert told["project"] == site.project.url
+    assert [(task["name"], task["exit_status"]) for task in told["tasks"]] == [("wu_1_0", 0)]
+    assert told["claimed_credit"] >= 0
+
+
+def test_two_machines_one_after_the_other_are_one_host_to_the_project(site: Site) -> None:
+    site.start()
+    for _ in range(2):
+        assert site.outcome() == "300 Nothing to do"
+    assert len(site.project.hosts) >= 2
+    assert len(set(site.project.hosts)) == 1
+    cleared = site.daemon.events("gone")
+    assert {event["machine"]["details"]["boinc_host_cpid"] for event in cleared} == set(site.project.hosts)
+
+
+def test_a_machine_that_drains_does_task_after_task(site: Site) -> None:
+    site.project.tasks += [WORKS, WORKS]
+    site.start(boinc_mode="drain", boinc_drain_seconds=0)
+    assert site.outcome().startswith("200 Success (2 tasks, ")
+
+
+def test_a_machine_that_is_near_its_end_finishes_what_it_has_and_fetches_no_more(site: Site) -> None:
+    site.project.tasks += [WORKS] * 50
+    site.start(boinc_mode="drain", boinc_drain_seconds=10**6)
+    assert site.outcome().startswith("200 Success")
+    assert site.project.tasks
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "message"),
+    [
+        (None, {"key": "0" * 32}, "400 The project does not know the account key"),
+        (FAILS, {}, "600 All tasks failed (exit 1)"),
+        (NO_SUB_TASKS, {}, "300 Nothing to do (exit 207)"),
+        (None, {"url": "http://127.0.0.1:9/", "boinc_contact_seconds": 10}, "700 The project cannot be reached"),
+    ],
+)
+def test_an_outcome_says_what_went_wrong(site: Site, lines: str | None, options: dict, message: str) -> None:
+    site.project.tasks += [lines] if lines else []
+    site.start(**options)
+    assert site.outcome() == message
+
+
+def test_a_file_with_a_bad_signature_is_never_run(site: Site) -> None:
+    site.project.tasks.append(f"touch {site.daemon.directory}/was-run")
+    site.project.signs_badly = True
+    site.start()
+    assert site.outcome() == "600 A file of the project is not signed by its key"
+    assert not (site.daemon.directory / "was-run").exists()
+
+
+def test_a_client_that_the_factory_stops_reports_what_it_aborts(site: Site) -> None:
+    site.project.tasks.append(f"touch {site.daemon.directory}/began\n{LASTS}")
+    site.start()
+    machine_id = site.machine()
+    wait_until((site.daemon.directory / "began").exists)
+    held = [path for path in site.daemon.state.machines.rglob("account_*.xml") if KEY in path.read_text()]
+    assert held
+    assert who_could_read(KEY, site.daemon.state.machines / machine_id) == []
+    assert [one for one in command_lines() if KEY in one] == []
+    assert site.daemon.cli("stop", machine_id).returncode == 0
+    assert site.outcome().startswith("100 ")
+    assert site.project.reported == [("wu_1_0", 6, EXIT_CLIENT_EXITING)]
+    site.daemon.wait_for(event_what="cleared")
+    site.daemon.control.post("/drain", {"reason": "see what is left", "until": time.time() + 600})
+    kept = site.daemon.state.machines / machine_id
+    assert [path for path in kept.rglob("*") if path.is_file() and KEY in path.read_text("utf-8", "replace")] == []
+    assert not any(KEY in line for line in site.daemon.log)
+
+
+def test_a_key_that_others_can_read_is_refused(site: Site) -> None:
+    site.start(mode=0o644)
+    failed = site.daemon.wait_for(event_what="creation_failed")
+    assert "others can read it (mode 0644): chmod 600 it" in json.dumps(failed)
+    assert KEY not in json.dumps(failed)
+
+
+def test_a_project_that_cannot_be_is_told_with_its_mend(site: Site) -> None:
+    site.start(url="https://localhost/")
+    checked = site.daemon.cli("config", "check")
+    assert "has no dot" in checked.stdout + checked.stderr
+
+
+def who_could_read(secret: str, directory: Path) -> list[Path]:
+    """Files below a directory that hold a secret, and that others than their owner can reach and read."""
+    found = []
+    for path in directory.iterdir():
+        if path.is_symlink() or stat.S_IMODE(path.stat().st_mode) & OTHERS == 0:
+            continue
+        if path.is_dir():
+            found += who_could_read(secret, path)
+        elif path.is_file() and secret in path.read_text("utf-8", "replace"):
+            found.append(path)
+    return found
+
+
+def command_lines() -> list[str]:
+    """Those of all processes now."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_text("utf-8", "replace"))
+        except OSError:
+            continue
+    return found

@@ -1,0 +1,72 @@
+"""The program that runs BOINC's client: a script for processes and containers, cloud-config for virtual machines."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any, Final
+
+PROGRAM_DIR: Final = "/usr/local/libexec/vac-boinc"
+PLACE_DIR: Final = "/etc/vac-boinc"
+_START: Final = "start.sh"
+_END: Final = "END_OF_VAC_BOINC"
+_HEAD: Final = """\
+#!/bin/sh
+# Runs BOINC's client; written by vac-boinc for one machine.
+set -eu
+umask 022
+
+give_up() {
+    printf '%s\\n' "$1" >"${JOBOUTPUTS:-/var/spool/joboutputs}/shutdown_message"
+    exit 1
+}
+
+command -v python3 >/dev/null || give_up '500 Missing python3'
+program=$(mktemp -d) || give_up '500 Missing a directory to work in'
+mkdir "$program/inside"
+"""
+
+
+def script(files: Mapping[str, bytes], place: str = "") -> bytes:
+    """The program by itself. The client's files stand in it, unless they are in a directory that the machine has."""
+    return "".join(_parts(files, place)).encode("utf-8")
+
+
+def cloud_config(files: Mapping[str, bytes]) -> bytes:
+    """User data of a virtual machine: cloud-init reads JSON as the YAML that it is."""
+    start = resources.files("vac_boinc.inside").joinpath(_START).read_bytes()
+    written = [_file(f"{PROGRAM_DIR}/{name}", text.encode(), 0o644) for name, text in _inside().items()]
+    written.append(_file(f"{PROGRAM_DIR}/{_START}", start, 0o755))
+    written += [_file(f"{PLACE_DIR}/{name}", content, 0o600) for name, content in files.items()]
+    told: Mapping[str, Any] = {"write_files": written, "runcmd": [[f"{PROGRAM_DIR}/{_START}"]]}
+    return b"#cloud-config\n" + json.dumps(told, indent=1).encode("ascii") + b"\n"
+
+
+def _inside() -> Mapping[str, str]:
+    found = [one for one in resources.files("vac_boinc.inside").iterdir() if one.name.endswith(".py")]
+    return {f"inside/{one.name}": one.read_text("utf-8") for one in sorted(found, key=lambda one: one.name)}
+
+
+def _file(path: str, content: bytes, mode: int) -> Mapping[str, str]:
+    packed = base64.b64encode(gzip.compress(content, mtime=0)).decode("ascii")
+    return {"path": path, "permissions": f"{mode:04o}", "encoding": "gz+b64", "content": packed}
+
+
+def _parts(files: Mapping[str, bytes], place: str) -> Iterator[str]:
+    yield _HEAD
+    for name, text in _inside().items():
+        yield _here(f'"$program/{name}"', text)
+    if not place:
+        place = "$program/place"
+        yield f'umask 077\nmkdir "{place}"\n'
+        for name, content in files.items():
+            yield _here(f'"{place}/{name}"', content.decode("ascii"))
+    yield f'cd "$program"\nexec python3 -m inside "{place}"\n'
+
+
+def _here(name: str, text: str) -> str:
+    """A shell's here-document, as it stands: no line of ours is the word that ends it."""
+    return f"cat >{name} <<'{_END}'\n{text.rstrip()}\n{_END}\n"
