@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vac_boinc.inside.told import COBBLESTONE, Facts, Row, Task, meaning, outcome, tasks
+from vac_boinc.inside.told import COBBLESTONE, Facts, Row, Task, failures, meaning, outcome, tasks
 
 LINE = "1795718313 ue 1.5 ct 2.25 fe 1500000000 nm wu_1_0 et 3.006165 es 0"
 DONE = Task("wu_1_0", 2.25, 3.006165, 0, 3.006165e9 * COBBLESTONE)
@@ -66,3 +66,19 @@ def test_a_message_of_the_client_has_its_meaning(line: str, code: str) -> None:
 
 def test_most_messages_mean_nothing() -> None:
     assert meaning("26-Nov-2026 18:35:17 [Fake] Scheduler request completed: got 1 new tasks") is None
+
+
+REQUEST = b"""<scheduler_request>
+<result><name>wu_1_0</name><final_cpu_time>2.5</final_cpu_time><final_elapsed_time>3</final_elapsed_time>
+<exit_status>207</exit_status></result>
+<result><name>wu_2_0</name><exit_status>0</exit_status></result>
+</scheduler_request>"""
+
+
+def test_failed_tasks_are_in_what_the_client_reports() -> None:
+    assert list(failures(REQUEST)) == [Task("wu_1_0", 2.5, 3.0, 207, 0.0)]
+
+
+@given(st.integers(0, len(REQUEST) - 1))
+def test_a_report_that_is_being_written_has_none_yet(length: int) -> None:
+    assert list(failures(REQUEST[:length])) == []

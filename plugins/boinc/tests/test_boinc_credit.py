@@ -186,3 +186,8 @@ def test_one_pass_does_not_give_a_whole_host_to_one() -> None:
     policy = RecentCredit(CreditBooks())
     planned = machine(machinetype="a", state=MachineState.PLANNED)
     assert ranks(policy, "a", "b", machines=(planned,), settings=settings()) == {"b": 0.0, "a": 1.0}
+
+
+def test_a_share_that_is_nothing_beside_the_others_counts_as_none() -> None:
+    order = priorities({"tiny": 0.0, "big": 1.0}, {"tiny": 5e-324, "big": 2.0})
+    assert order["big"] > order["tiny"]

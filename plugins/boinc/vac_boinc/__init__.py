@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from vac_boinc.boinc_app import BoincApp
 from vac_boinc.boinc_client import BoincClient
 from vac_boinc.options import OPTION_SET, BoincMachine, BoincPlugin
 from vac_boinc.prefs import Prefs
@@ -23,8 +24,8 @@ def vac_policies() -> Iterable[Policy]:
 
 @hookimpl
 def vac_contextualisers() -> Iterable[Contextualiser]:
-    """Offer ``boinc-client``."""
-    return [BoincClient()]
+    """Offer ``boinc-client`` and ``boinc-app``."""
+    return [BoincClient(), BoincApp()]
 
 
 @hookimpl

@@ -7,17 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import attrs
-
 from vac_boinc.account import read_key
 from vac_boinc.client_files import client_files, host_cpid, secret
-from vac_boinc.client_program import PLACE_DIR, cloud_config, script
 from vac_boinc.options import machine_options
+from vac_boinc.places import SETTINGS, Place, place_of
 from vac_core.builtin.user_data import public_keys
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import (
     Context,
-    ContextFile,
     ContextRequest,
     Contextualiser,
     Home,
@@ -25,7 +22,6 @@ from vac_core.interfaces import (
     PluginError,
 )
 
-SETTINGS: Final = "settings.json"
 _END_MARGIN_SECONDS: Final = 120
 _ALWAYS: Final = (
     "--exit_when_idle",
@@ -36,26 +32,6 @@ _ALWAYS: Final = (
     "--gui_rpc_unix_domain",
 )
 """The client never listens on a port, of which there is one for all machines that share a network."""
-
-
-@attrs.frozen(kw_only=True)
-class Place:
-    """A sort of machine."""
-
-    boots: bool = False
-    has_files: bool = True
-    """Whether its files are not the factory's own."""
-    work_parents: tuple[str, ...] = ("/scratch", "/var/lib", "/var/tmp", "/tmp")  # noqa: S108 - a new directory there
-
-
-_PROCESS: Final = Place(has_files=False, work_parents=(".",))
-_CONTAINER: Final = Place()
-_PLACES: Final = {
-    "apptainer": _CONTAINER,
-    "docker": _CONTAINER,
-    "process": _PROCESS,
-    "singularity": _CONTAINER,
-}
 
 
 class BoincClient(Contextualiser):
@@ -99,7 +75,7 @@ class BoincClient(Contextualiser):
         url, named = options.boinc_project_url, options.boinc_account_key_file
         if url is None or named is None:
             raise MachineTypeError("; ".join(self.check(machinetype)))
-        place = _PLACES.get(machinetype.machine_model, Place(boots=True))
+        place = place_of(machinetype.machine_model)
         told = client_files(
             machine,
             url=url,
@@ -113,11 +89,11 @@ class BoincClient(Contextualiser):
         return Context(
             machine_id=machine.id,
             hostname=machine.name,
-            user_data=_user_data(place, files),
+            user_data=place.user_data(files),
             machinefeatures=request.features.machinefeatures,
             jobfeatures=request.features.jobfeatures,
             public_keys=public_keys(Path(request.settings.root_public_key)),
-            files=_files(place, files),
+            files=place.files(files),
             environment={
                 "MACHINEFEATURES": urls.machinefeatures,
                 "JOBFEATURES": urls.jobfeatures,
@@ -125,19 +101,6 @@ class BoincClient(Contextualiser):
             },
             details={"boinc_project": url, "boinc_host_cpid": host_cpid(self._factory, machine.slot)},
         )
-
-
-def _user_data(place: Place, files: Mapping[str, bytes]) -> bytes:
-    if place.boots:
-        return cloud_config(files)
-    return script(files, PLACE_DIR if place.has_files else "")
-
-
-def _files(place: Place, files: Mapping[str, bytes]) -> tuple[ContextFile, ...]:
-    """Those of a container, which only its own user can read."""
-    if place.boots or not place.has_files:
-        return ()
-    return tuple(ContextFile(path=f"{PLACE_DIR}/{name}", content=one, mode=0o600) for name, one in files.items())
 
 
 def _settings(request: ContextRequest, place: Place, url: str, files: Sequence[str]) -> bytes:
@@ -155,6 +118,7 @@ def _settings(request: ContextRequest, place: Place, url: str, files: Sequence[s
         "jobfeatures": request.urls.jobfeatures,
         "joboutputs": request.urls.joboutputs,
         "power_off": place.boots,
+        "program": "client",
         "project_url": url,
         "user": "boinc" if place.has_files else "",
         "work_parents": place.work_parents,

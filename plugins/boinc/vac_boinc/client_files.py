@@ -32,12 +32,12 @@ _PREFERENCES: Final[Mapping[str, object]] = {
 }
 """In a machine there is no owner: whether the host may compute was decided outside."""
 
-_PASSWORD: Final = "gui_rpc_auth.cfg"
+_RPC_FILE: Final = "gui_rpc_auth.cfg"
 
 
 def secret(url: str) -> frozenset[str]:
     """Names of those files that a machine proves itself with."""
-    return frozenset({account_file(url), _PASSWORD})
+    return frozenset({account_file(url), _RPC_FILE})
 
 
 def client_files(
@@ -58,7 +58,7 @@ def client_files(
         "cc_config.xml": _text(config),
         "client_state.xml": _text(state),
         "global_prefs_override.xml": _text(_fill(Element("global_preferences"), preferences)),
-        _PASSWORD: f"{secrets.token_hex(16)}\n".encode("ascii"),
+        _RPC_FILE: f"{secrets.token_hex(16)}\n".encode("ascii"),
     }
 
 

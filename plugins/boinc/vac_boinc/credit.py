@@ -76,6 +76,6 @@ def priorities(credit: Mapping[str, float], shares: Mapping[str, float]) -> dict
     shared = sum(shares.values()) or 1.0
     found = {}
     for name, share in shares.items():
-        had = credit.get(name, 0.0) / whole
-        found[name] = -had / (share / shared) if share > 0 else -1000.0 - had
+        had, part = credit.get(name, 0.0) / whole, share / shared  # a share may be too small to be a part at all
+        found[name] = -had / part if part > 0 else -1000.0 - had
     return found

@@ -12,7 +12,7 @@ import attrs
 
 from vac_boinc.account import project_url
 from vac_boinc.windows import DAYS, DayWindow, Window
-from vac_core.config.read import choice, decimal, integer, matching, optional, text, words, yes_no
+from vac_core.config.read import choice, decimal, integer, matching, no_parent, optional, text, words, yes_no
 from vac_core.config.schema import MachineType
 from vac_core.options import OptionValueError, option
 
@@ -46,6 +46,14 @@ def idle_sources(raw: str) -> tuple[str, ...]:
     if wrong:
         raise OptionValueError(f"'{wrong[0]}' tells of no input", f"write any of {', '.join(IDLE_SOURCES)}")
     return named
+
+
+def file_names(raw: str) -> tuple[str, ...]:
+    """Names of files of one directory."""
+    return tuple(_file_name(word) for word in words(raw))
+
+
+_file_name = matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "names of files without directories")
 
 
 def _preference(doc: str, read: Any, **about: Any) -> Any:
@@ -193,6 +201,21 @@ class BoincMachine:
         "Whether each client measures its processors first; a project that hears no figures guesses them.",
         yes_no,
         True,
+        pipe=True,
+    )
+    boinc_app_job: str | None = option(
+        "The vbox_job.xml or job.toml of a BOINC application, beside the files that it names: a file of the "
+        "machinetype's, or an absolute path.",
+        optional(no_parent),
+        None,
+    )
+    boinc_app_command: tuple[str, ...] = option(
+        "The program in the machine that does the application's work, with its arguments.", words, (), pipe=True
+    )
+    boinc_app_outputs: tuple[str, ...] = option(
+        "Names of files that it leaves in its shared directory, which are kept with the machine's outputs.",
+        file_names,
+        (),
         pipe=True,
     )
 

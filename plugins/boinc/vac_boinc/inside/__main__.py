@@ -1,6 +1,6 @@
-"""Run BOINC's client in a machine: ``python3 -m inside PLACE``, in the directory above these files.
+"""Run BOINC's client, or an application: ``python3 -m inside PLACE``, in the directory above these files.
 
-PLACE is the directory with ``settings.json`` and the files that the client is to find.
+PLACE is the directory with ``settings.json`` and the files that they are to find.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .app import App
 from .life import Life
 from .outputs import Outputs, say
+
+PROGRAMS: dict[str, type[App | Life]] = {"app": App, "client": Life}
 
 
 def main() -> None:
@@ -21,7 +24,7 @@ def main() -> None:
     os.umask(0o022)  # the factory may be another user, and reads the outputs
     place = Path(sys.argv[1]).resolve()
     settings = json.loads((place / "settings.json").read_text("utf-8"))
-    life = Life(settings, place, Outputs(settings))
+    life = PROGRAMS[settings["program"]](settings, place, Outputs(settings))
     signal.signal(signal.SIGTERM, lambda _number, _frame: life.stop())
     message = life.message()
     say(f"ends with {message}")

@@ -16,7 +16,7 @@ from typing import Any
 
 from .outputs import Outputs, say
 from .rpc import Client, RpcError
-from .told import CONTACT, Facts, Task, meaning, outcome, tasks
+from .told import CONTACT, Facts, Task, failures, meaning, outcome, tasks
 
 LOG = "boinc.log"
 REPORT = "boinc.json"
@@ -36,7 +36,7 @@ class Life:
         self._facts = Facts()
         self._over = threading.Event()
         """Set when the client is to end."""
-        self._client: subprocess.Popen[bytes] | None = None
+        self._failed: dict[str, Task] = {}
 
     def stop(self) -> None:
         """The factory wants the machine to end."""
@@ -87,17 +87,17 @@ class Life:
     def _run(self, program: str, directory: Path) -> None:
         as_user = ["runuser", "-u", self._user(), "--"] if self._user() else []
         with self.outputs.path(LOG).open("wb") as log:
-            self._client = subprocess.Popen(
+            client = subprocess.Popen(
                 [*as_user, program, "--dir", str(directory), *self._settings["arguments"]],
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        threading.Thread(target=self._await_client, args=(self._client,), daemon=True).start()
+        threading.Thread(target=self._await_client, args=(client,), daemon=True).start()
         self._watch(directory)
-        code = self._end(self._client)
-        self._read_log()
+        code = self._end(client)
+        self._look(directory)
         self._facts = self._facts._replace(exit_code=code)
 
     def _await_client(self, client: subprocess.Popen[bytes]) -> None:
@@ -113,7 +113,7 @@ class Life:
             if self._settings["heartbeat_file"] and now - beaten >= HEARTBEAT_SECONDS:
                 self.outputs.write(self._settings["heartbeat_file"], f"{os.getloadavg()[0]:.2f}\n")
                 beaten = now
-            self._read_log()
+            self._look(directory)
             if not self._facts.contacted and now - began > self._settings["contact_seconds"]:
                 say("the project has not answered in time")
                 return
@@ -135,7 +135,10 @@ class Life:
             client.kill()
             return client.wait()
 
-    def _read_log(self) -> None:
+    def _look(self, directory: Path) -> None:
+        """See what the client has said since, and what it has reported as failed: it keeps its last request only."""
+        for path in directory.glob("sched_request_*.xml"):
+            self._failed |= {one.name: one for one in failures(path.read_bytes())}
         with self.outputs.path(LOG).open(encoding="utf-8", errors="replace") as log:
             for line in log:
                 row = meaning(line)
@@ -168,6 +171,8 @@ class Life:
         done: list[Task] = []
         for path in sorted(directory.glob("job_log_*.txt")):
             done += tasks(path.read_text("utf-8", "replace").splitlines())
+        known = {one.name for one in done}
+        done += [one for name, one in self._failed.items() if name not in known]
         self._facts = self._facts._replace(done=tuple(done))
         told = {
             "project": self._settings["project_url"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+from xml.etree.ElementTree import ParseError, fromstring
 
 COBBLESTONE = 200 / 86400e9
 """Credit for one floating point operation."""
@@ -71,6 +72,35 @@ def tasks(job_log: Iterable[str]) -> Iterator[Task]:
             )
         except (KeyError, ValueError):
             continue
+
+
+def failures(request: bytes) -> Iterator[Task]:
+    """The failed tasks in a ``sched_request_*.xml``, which no job log has. One that is being written has none yet."""
+    try:
+        root = fromstring(request)  # noqa: S314 - one's own client wrote it
+    except ParseError:
+        return
+    for result in root.findall("result"):
+        status = _whole(result.findtext("exit_status"))
+        if status:
+            yield Task(
+                name=result.findtext("name", ""),
+                cpu_seconds=_seconds(result.findtext("final_cpu_time")),
+                elapsed_seconds=_seconds(result.findtext("final_elapsed_time")),
+                exit_status=status,
+                claimed_credit=0.0,
+            )
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and text.lstrip("-").isdigit() else 0
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0
 
 
 class Facts(NamedTuple):

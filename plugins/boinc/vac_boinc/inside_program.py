@@ -1,4 +1,4 @@
-"""The program that runs BOINC's client: a script for processes and containers, cloud-config for virtual machines."""
+"""What runs inside a machine, in one piece: a script for processes and containers, cloud-config for VMs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _START: Final = "start.sh"
 _END: Final = "END_OF_VAC_BOINC"
 _HEAD: Final = """\
 #!/bin/sh
-# Runs BOINC's client; written by vac-boinc for one machine.
+# Runs BOINC's client, or an application for it; written by vac-boinc for one machine.
 set -eu
 umask 022
 
@@ -31,7 +31,7 @@ mkdir "$program/inside"
 
 
 def script(files: Mapping[str, bytes], place: str = "") -> bytes:
-    """The program by itself. The client's files stand in it, unless they are in a directory that the machine has."""
+    """The program by itself. Its files stand in it, unless they are in a directory that the machine has."""
     return "".join(_parts(files, place)).encode("utf-8")
 
 
