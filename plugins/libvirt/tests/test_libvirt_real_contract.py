@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
+import libvirt
 import pytest
 from guest_host import real_libvirt
 from image_server import wait_until
@@ -31,6 +32,10 @@ from vac_core.testing.makers import create_request, machine, machinetype
 pytestmark = pytest.mark.system
 
 BOOTED = "tiny: has the seed"
+
+NETWORK = "sites"
+"""The site's own, as the hypervisor is not in the box: there it would find no address of Vac's network on its host, and
+make the network anew whenever it looks, under the machines that other threads are making."""
 
 
 class Booted(LibvirtHypervisor):
@@ -60,6 +65,12 @@ class Booted(LibvirtHypervisor):
 @pytest.fixture(scope="module")
 def libvirt_host() -> Iterator[LibvirtHost]:
     with real_libvirt() as one:
+        connection = libvirt.open(one.uri)
+        connection.networkCreateXML(
+            f"<network><name>{NETWORK}</name><bridge name='sites0'/><ip address='192.0.2.1' netmask='255.255.255.0'>"
+            "<dhcp><range start='192.0.2.2' end='192.0.2.200'/></dhcp></ip></network>"
+        )
+        connection.close()
         yield one
 
 
@@ -73,7 +84,7 @@ class TestRealLibvirt(HypervisorContract):
     def hypervisor(self, libvirt_host: LibvirtHost) -> Iterator[LibvirtHypervisor]:
         disks = Path(tempfile.mkdtemp(prefix="vac-disks-", dir="/var/tmp"))
         disks.chmod(0o711)
-        plugin = LibvirtPlugin(uri=libvirt_host.uri, virt_type="qemu", disk_directory=str(disks))
+        plugin = LibvirtPlugin(uri=libvirt_host.uri, virt_type="qemu", network=NETWORK, disk_directory=str(disks))
         yield type("RealLibvirt", (Booted,), {"plugin": plugin})()
         left = [one for one in disks.rglob("*") if one.is_file()]
         shutil.rmtree(disks)
