@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, indent, tostring
@@ -33,6 +33,7 @@ def _lines(octets: bytes) -> str:
 class Project:
     """What it offers and what it was told."""
 
+    host: str = "127.0.0.1"
     port: int = 0
     tasks: list[str] = attrs.field(factory=list)
     """Shell lines of the tasks that are still to be given out."""
@@ -51,7 +52,7 @@ class Project:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        return f"http://{self.host}:{self.port}/"
 
     def wait_for(self, holds: object, seconds: float = 120.0) -> None:
         """Wait until something that was told makes this hold."""
@@ -173,10 +174,13 @@ class _Door(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def project(tasks: Sequence[str] = (), address: str = "127.0.0.1") -> Iterator[Project]:
-    """A project that is served."""
-    one = Project(tasks=list(tasks))
-    server = ThreadingHTTPServer((address, 0), type("Door", (_Door,), {"project": one}))
+def project(
+    tasks: Sequence[str] = (), host: str = "127.0.0.1", call: Callable[..., ThreadingHTTPServer] | None = None
+) -> Iterator[Project]:
+    """A project that is served; ``call`` calls what opens the socket where it is to be, as that of a box does."""
+    one = Project(host=host, tasks=list(tasks))
+    where = ((host, 0), type("Door", (_Door,), {"project": one}))
+    server = call(ThreadingHTTPServer, *where) if call else ThreadingHTTPServer(*where)
     one.port = server.server_port
     serving = threading.Thread(target=server.serve_forever)
     serving.start()
