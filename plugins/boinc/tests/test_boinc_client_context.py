@@ -6,6 +6,8 @@ import base64
 import gzip
 import json
 import os
+import shutil
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
@@ -13,6 +15,7 @@ from xml.etree.ElementTree import fromstring
 import attrs
 import pytest
 from boinc_project import KEY
+from engines import missing
 from hypothesis import given
 from hypothesis import strategies as st
 from vac_boinc.account import account_file, project_url, read_key
@@ -21,6 +24,8 @@ from vac_boinc.client_files import client_files, host_cpid, secret
 from vac_boinc.options import BoincMachine
 
 from vac_core.config.schema import MachineType
+from vac_core.context.delivery import DELIVERIES
+from vac_core.context.user_data_check import user_data_problems
 from vac_core.interfaces import Context, Contextualiser, MachineTypeError, PluginError
 from vac_core.options import OptionValueError
 from vac_core.testing import context_request, home, machine, machinetype
@@ -185,3 +190,20 @@ def test_an_account_s_file_has_the_name_that_the_client_looks_for() -> None:
 def test_options_of_a_key_stand_in_the_site_s_own_files_only() -> None:
     fields = attrs.fields_dict(BoincMachine)
     assert not any(fields[name].metadata.get("pipe") for name in ("boinc_project_url", "boinc_account_key_file"))
+
+
+@pytest.mark.system
+def test_cloud_init_itself_accepts_the_cloud_config(key_file: Path, tmp_path: Path) -> None:
+    if shutil.which("cloud-init") is None:
+        missing("cloud-init is not installed: nobody can be asked about the cloud-config")
+    written = tmp_path / "user-data"
+    written.write_bytes(context(key_file, tmp_path, "vm").user_data)
+    command = ["cloud-init", "schema", "--config-file", str(written)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("delivery", sorted(DELIVERIES))
+def test_a_virtual_machine_can_use_it_whatever_its_delivery(key_file: Path, tmp_path: Path, delivery: str) -> None:
+    user_data = context(key_file, tmp_path, "vm").user_data
+    assert list(user_data_problems(user_data, DELIVERIES[delivery])) == []

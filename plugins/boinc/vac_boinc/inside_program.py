@@ -13,6 +13,8 @@ PROGRAM_DIR: Final = "/usr/local/libexec/vac-boinc"
 PLACE_DIR: Final = "/etc/vac-boinc"
 _START: Final = "start.sh"
 _END: Final = "END_OF_VAC_BOINC"
+_NOT_FOR_VMS: Final = frozenset({"inside/app.py", "inside/contract.py"})
+"""Of applications, which run elsewhere: EC2 takes 16384 octets of user data."""
 _HEAD: Final = """\
 #!/bin/sh
 # Runs BOINC's client, or an application for it; written by vac-boinc for one machine.
@@ -38,7 +40,11 @@ def script(files: Mapping[str, bytes], place: str = "") -> bytes:
 def cloud_config(files: Mapping[str, bytes]) -> bytes:
     """User data of a virtual machine: cloud-init reads JSON as the YAML that it is."""
     start = resources.files("vac_boinc.inside").joinpath(_START).read_bytes()
-    written = [_file(f"{PROGRAM_DIR}/{name}", text.encode(), 0o644) for name, text in _inside().items()]
+    written = [
+        _file(f"{PROGRAM_DIR}/{name}", text.encode(), 0o644)
+        for name, text in _inside().items()
+        if name not in _NOT_FOR_VMS
+    ]
     written.append(_file(f"{PROGRAM_DIR}/{_START}", start, 0o755))
     written += [_file(f"{PLACE_DIR}/{name}", content, 0o600) for name, content in files.items()]
     told: Mapping[str, Any] = {"write_files": written, "runcmd": [[f"{PROGRAM_DIR}/{_START}"]]}

@@ -5,6 +5,7 @@ PLACE is the directory with ``settings.json`` and the files that they are to fin
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -12,11 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .app import App
-from .life import Life
 from .outputs import Outputs, say
 
-PROGRAMS: dict[str, type[App | Life]] = {"app": App, "client": Life}
+PROGRAMS = {"app": (".app", "App"), "client": (".life", "Life")}
+"""Where each is: a machine has only that which it runs."""
 
 
 def main() -> None:
@@ -24,7 +24,8 @@ def main() -> None:
     os.umask(0o022)  # the factory may be another user, and reads the outputs
     place = Path(sys.argv[1]).resolve()
     settings = json.loads((place / "settings.json").read_text("utf-8"))
-    life = PROGRAMS[settings["program"]](settings, place, Outputs(settings))
+    module, name = PROGRAMS[settings["program"]]
+    life = getattr(importlib.import_module(module, __package__), name)(settings, place, Outputs(settings))
     signal.signal(signal.SIGTERM, lambda _number, _frame: life.stop())
     message = life.message()
     say(f"ends with {message}")
