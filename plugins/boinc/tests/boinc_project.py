@@ -40,6 +40,10 @@ class Project:
     signs_badly: bool = False
     reported: list[tuple[str, int, int]] = attrs.field(factory=list)
     """Name, state and exit status of each result that was reported."""
+    proxied: int = 0
+    """Requests that came as to a proxy."""
+    name: str = ""
+    """The host in its URL, where that is another than the one that is listened on."""
     uploaded: list[str] = attrs.field(factory=list)
     hosts: list[str] = attrs.field(factory=list)
     """The host that each request said it came from, by its cpid."""
@@ -52,7 +56,7 @@ class Project:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}/"
+        return f"http://{self.name}/" if self.name else f"http://{self.host}:{self.port}/"
 
     def wait_for(self, holds: object, seconds: float = 120.0) -> None:
         """Wait until something that was told makes this hold."""
@@ -135,6 +139,7 @@ class _Door(BaseHTTPRequestHandler):
     project: Project
 
     def do_GET(self) -> None:
+        self._own_path()
         if self.path.startswith("/download/"):
             content = self.project.apps.get(self.path.rpartition("/")[2])
             self._answer(content or b"", 404 if content is None else 200)
@@ -142,6 +147,7 @@ class _Door(BaseHTTPRequestHandler):
             self._answer(f"<html>\n<scheduler>{self.project.url}cgi</scheduler>\n</html>\n".encode())
 
     def do_POST(self) -> None:
+        self._own_path()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/upload":
             self._answer(self._uploaded(body))
@@ -153,6 +159,12 @@ class _Door(BaseHTTPRequestHandler):
             raise
         indent(reply)
         self._answer(tostring(reply, short_empty_elements=True).replace(b" />", b"/>") + b"\n")
+
+    def _own_path(self) -> None:
+        """As a proxy for itself it is asked for whole URLs."""
+        if self.path.startswith("http://"):
+            self.project.proxied += 1
+            self.path = "/" + self.path.split("/", 3)[3]
 
     def _uploaded(self, body: bytes) -> bytes:
         status = b"<data_server_reply>\n<status>0</status>\n"

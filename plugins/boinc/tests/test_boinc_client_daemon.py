@@ -94,6 +94,13 @@ def test_a_task_is_done_and_its_credit_claimed(site: Site) -> None:
     assert told["claimed_credit"] >= 0
 
 
+def test_a_project_behind_a_proxy_is_reached_through_it(site: Site) -> None:
+    site.project.name = "boinc.nowhere.invalid"
+    site.start(boinc_proxy=f"127.0.0.1:{site.project.port}")
+    assert site.outcome() == "300 Nothing to do"
+    assert site.project.proxied
+
+
 def test_two_machines_one_after_the_other_are_one_host_to_the_project(site: Site) -> None:
     site.start()
     for _ in range(2):

@@ -83,6 +83,7 @@ class BoincClient(Contextualiser):
             factory=self._factory,
             benchmarks=options.boinc_benchmarks,
             shares_memory=not place.boots,
+            proxy=options.boinc_proxy or "",
         )
         public = {name: content for name, content in told.items() if request.with_secrets or name not in secret(url)}
         files = {**public, SETTINGS: _settings(request, place, url, sorted(told))}

@@ -41,7 +41,7 @@ def secret(url: str) -> frozenset[str]:
 
 
 def client_files(
-    machine: Machine, *, url: str, key: str, factory: str, benchmarks: bool, shares_memory: bool
+    machine: Machine, *, url: str, key: str, factory: str, benchmarks: bool, shares_memory: bool, proxy: str = ""
 ) -> Mapping[str, bytes]:
     """The files by name; those that `secret` names hold the account key and the password of the GUI RPC."""
     ram = _memory_percent(machine) if shares_memory else 100.0
@@ -50,7 +50,10 @@ def client_files(
     if not benchmarks:
         options["skip_cpu_benchmarks"] = 1
     config = Element("cc_config")
-    _fill(SubElement(config, "options"), options)
+    told = _fill(SubElement(config, "options"), options)
+    if proxy:
+        server, _, port = proxy.rpartition(":")
+        _fill(SubElement(told, "proxy_info"), {"http_server_name": server, "http_server_port": port})
     state = Element("client_state")
     _fill(SubElement(state, "host_info"), {"host_cpid": host_cpid(factory, machine.slot)})
     return {

@@ -197,6 +197,11 @@ class BoincMachine:
         unit=_SECONDS,
         pipe=True,
     )
+    boinc_proxy: str | None = option(
+        "The HTTP proxy by which the client reaches the project.",
+        optional(matching(r"[A-Za-z0-9.-]+:[0-9]{1,5}", "HOST:PORT, such as squid.example.org:3128")),
+        None,
+    )
     boinc_benchmarks: bool = option(
         "Whether each client measures its processors first; a project that hears no figures guesses them.",
         yes_no,
