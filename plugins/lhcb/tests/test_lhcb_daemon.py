@@ -111,6 +111,17 @@ def test_a_key_that_others_can_read_is_refused_and_taken_once_it_is_mended(site,
     assert site.first_end()["outcome"] == "200 Success"
 
 
+def test_no_machine_is_made_of_a_site_that_is_banned(site, authority):
+    said = site.directory / "sites.json"
+    site.prepare(authority.issue("vm.example.org"), dirac_site_status=said)
+    said.write_text('{"VAC.Example.uk": {"all": {"allowed": false, "reason": "downtime of the site"}}}')
+    site.start()
+    why = site.cli("why", "lhcb", "--json").stdout
+    assert "400 Site banned in DIRAC" in why
+    assert "'downtime of the site'" in why
+    assert site.events("created") == []
+
+
 def test_a_malformed_site_s_name_is_told_with_its_place(site, authority):
     site.prepare(authority.issue("vm.example.org"), dirac_site="Example")
     checked = site.cli("config", "check")

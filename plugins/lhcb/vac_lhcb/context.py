@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from vac_grid.credential import CredentialError
 from vac_grid.user_data import GridUserData
@@ -24,11 +24,13 @@ from vac_core.interfaces import (
 from vac_core.powers import Resources
 from vac_lhcb.cloud_config import SETTINGS_DIR, cloud_config
 from vac_lhcb.credentials import credential_files, source_of
+from vac_lhcb.diracx import LhcbPlugin
 from vac_lhcb.legacy import legacy_user_data
 from vac_lhcb.options import machine_options
 from vac_lhcb.places import Place, place_of
 from vac_lhcb.script import run_script
 from vac_lhcb.settings import machine_settings, pilot_details
+from vac_lhcb.site_status import SiteStatus
 
 TEMPLATE: Final = "template"
 _LEGACY: Final = "legacy"
@@ -42,11 +44,14 @@ class LhcbContextualiser(Contextualiser):
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._templates = GridUserData(clock)
+        self._status = SiteStatus()
         self._factory = ""
+        self._options: Callable[[], Any] = lambda: None
 
     def start(self, home: Home) -> None:
-        """Take note of the factory's name, which templates may ask for."""
+        """Take note of the factory's name, which templates may ask for, and of where the plugin's options are."""
         self._factory = home.factory
+        self._options = home.options
         self._templates.start(home)
 
     def check(self, machinetype: MachineType) -> Sequence[str]:
@@ -77,13 +82,16 @@ class LhcbContextualiser(Contextualiser):
         return [f"dirac_cert: {told}"] if told else []
 
     def resources(self, machinetypes: Sequence[MachineType]) -> Resources:
-        """Refuse those machinetypes whose certificate will not do for a machine's whole life."""
+        """Refuse those whose certificate will not do for a machine's whole life, and those whose site is banned."""
         templates = [one for one in machinetypes if machine_options(one).dirac_era == TEMPLATE]
         refusals = dict(self._templates.resources(templates).refusals)
         for one in machinetypes:
             source = source_of(one) if one not in templates else None
             if source is not None and (why := source.refusal(one, self._clock())):
                 refusals[one.name] = f"dirac_cert: {why}"
+        plugin = self._options()
+        bans = self._status.bans(machinetypes, plugin if isinstance(plugin, LhcbPlugin) else LhcbPlugin())
+        refusals |= {name: f"{refusals[name]}; {why}" if name in refusals else why for name, why in bans.items()}
         return Resources(refusals=refusals)
 
     def context(self, request: ContextRequest) -> Context:

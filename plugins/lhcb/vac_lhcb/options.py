@@ -147,6 +147,11 @@ class LhcbMachine:
         unit=_SECONDS,
         pipe=True,
     )
+    dirac_site_status: str | None = option(
+        "Who knows which sites are banned: DiracX's https://.../api/rss/site, or a file of that form; else not asked.",
+        optional(matching(r"(https?:/)?/\S+", "a URL that starts with https:// or http://, or an absolute path")),
+        None,
+    )
     dirac_arguments: tuple[str, ...] = option("Further arguments of the pilot, as they stand.", words, ())
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import attrs
 import pytest
-from diracx_server import DiracxServer
+from diracx_server import DEADLINE, DiracxServer
 from vac_lhcb.diracx import DiracxObserver, LhcbPlugin
+from vac_lhcb.diracx_http import ask
+from vac_lhcb.site_status import DEADLINE_SECONDS, MOST_BYTES, banned
 
 from vac_core.model import Event, EventKind, Outcome
 from vac_core.testing import home, machine
@@ -38,3 +42,21 @@ def test_a_pilot_is_registered_and_its_outcome_found_by_a_user(server, tmp_path)
     assert found["PilotJobReference"] == reference
     assert (found["Status"], found["StatusReason"]) == ("Done", "300 Nothing to do")
     assert (found["GridType"], found["GridSite"]) == ("VAC", "VAC.Example.uk")
+
+
+def test_a_site_that_it_has_banned_is_found_so(server, tmp_path):
+    """By the question of the option ``dirac_site_status``, for which a pilot's token suffices."""
+    token = tmp_path / "token"
+    token.write_text(server.token("pilot", "lhcb_pilot"))
+    plugin = LhcbPlugin(diracx_url=server.url, diracx_token_file=str(token))
+    server.ban("VAC.Example.uk", "too many failures")
+    deadline = time.monotonic() + DEADLINE
+    while (found := banned(asked(server, plugin))) == {}:  # it looks into its database now and then
+        assert time.monotonic() < deadline, server.log()
+        time.sleep(0.5)
+    assert found == {"VAC.Example.uk": "too many failures"}
+
+
+def asked(server, plugin):
+    server.ask("GET", "/api/rss/site", f"Bearer {server.token('pilot', 'lhcb_pilot')}")  # until it is ready
+    return ask(plugin, f"{server.url}/api/rss/site", DEADLINE_SECONDS, MOST_BYTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import secrets
 import shlex
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -141,6 +143,15 @@ class DiracxServer:
     def log(self) -> str:
         """The ends of all logs."""
         return "".join(path.read_text(errors="replace")[-3000:] for path in self.directory.glob("*.log"))
+
+    def ban(self, site: str, reason: str) -> None:
+        """Have it banned, as who runs the VO's operations does: no door of DiracX's is there for it."""
+        path = self.directory / "resourcestatusdb.db"
+        with contextlib.closing(sqlite3.connect(path, timeout=60)) as database, database:
+            database.execute(
+                "INSERT INTO SiteStatus (Name, Status, Reason, DateEffective) VALUES (?, 'Banned', ?, datetime('now'))",
+                (site, reason),
+            )
 
     def token(self, name: str, group: str) -> str:
         """An access token of somebody's, as DIRAC gets one for who holds a proxy."""
