@@ -139,7 +139,7 @@ class TestOptions:
         assert {"dirac_pilot_checksums", "dirac_arguments", "dirac_proxy_margin"} <= own
 
     def test_every_option_is_of_one_family(self):
-        assert all(field.name.startswith("dirac_") for field in attrs.fields(LhcbMachine))
+        assert all(field.name.startswith(("dirac_", "diracx_")) for field in attrs.fields(LhcbMachine))
 
 
 def read(option, text):

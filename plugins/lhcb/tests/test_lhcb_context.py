@@ -19,6 +19,7 @@ from certificates import Authority
 from engines import missing
 from vac_lhcb import vac_contextualisers
 from vac_lhcb.context import LhcbContextualiser
+from vac_lhcb.diracx import LhcbPlugin
 from vac_lhcb.options import LhcbMachine
 from vac_lhcb.script import inside
 
@@ -263,6 +264,82 @@ class TestBadOptions:
     def test_no_credential_is_no_trouble(self, contextualiser, tmp_path):
         one = of_type(tmp_path, options={"dirac_credential": "none"})
         assert (list(contextualiser.missing(one)), contextualiser.resources([one]).refusals) == ([], {})
+
+
+SECRET = b"0123456789abcdef0123456789abcdef"
+
+
+class TestPilotSecret:
+    """The experiment of DiracX's secret for pilots that nobody sent."""
+
+    @pytest.fixture
+    def path(self, files):
+        one = files / "pilot-secret"
+        one.write_bytes(SECRET + b"\n")
+        one.chmod(0o600)
+        return one
+
+    def test_a_virtual_machine_has_it_for_root_alone(self, contextualiser, files, now, path):
+        one = of_type(files, options={"diracx_pilot_secret_file": path.name})
+        written = files_of(contextualiser.context(asked(one, now)).user_data)
+        assert written["/etc/vac-lhcb/diracx-pilot-secret"] == ("0600", SECRET)
+        told = json.loads(written["/etc/vac-lhcb/settings.json"][1])
+        assert told["credentials"] == ["x509proxy.pem", "diracx-pilot-secret"]
+        assert "DIRACX_URL" not in told["environment"]
+
+    def test_it_is_told_where_diracx_is(self, files, now, path, tmp_path):
+        plugin = LhcbPlugin(diracx_url="https://diracx.example.org")
+        maker = LhcbContextualiser(clock=lambda: now)
+        maker.start(home(tmp_path / "other", options=plugin))
+        one = of_type(files, options={"diracx_pilot_secret_file": path.name})
+        written = files_of(maker.context(asked(one, now)).user_data)
+        told = json.loads(written["/etc/vac-lhcb/settings.json"][1])
+        assert told["environment"]["DIRACX_URL"] == "https://diracx.example.org"
+
+    def test_a_container_has_it_as_a_file_and_not_in_its_program(self, contextualiser, files, now, path):
+        one = of_type(files, model="docker", options={"diracx_pilot_secret_file": path.name})
+        context = contextualiser.context(asked(one, now, PATHS))
+        [found] = [file for file in context.files if file.path == "/etc/vac-lhcb/diracx-pilot-secret"]
+        assert (found.content, found.mode) == (SECRET, 0o600)
+        assert SECRET not in context.user_data
+        assert SECRET.decode() not in repr(context)
+
+    def test_it_is_left_out_of_what_is_shown(self, contextualiser, files, now, path):
+        one = of_type(files, options={"diracx_pilot_secret_file": path.name})
+        shown = contextualiser.context(attrs.evolve(asked(one, now), with_secrets=False)).user_data
+        assert "/etc/vac-lhcb/diracx-pilot-secret" not in files_of(shown)
+
+    @pytest.mark.parametrize(
+        ("content", "mode", "says"),
+        [
+            (SECRET, 0o640, "others can reach: chmod 0600"),
+            (b"short", 0o600, "holds no secret"),
+            (b"x" * 5000, 0o600, "holds no secret"),
+            (SECRET + b" " + SECRET, 0o600, "holds no secret"),
+            (SECRET + b"\n" + SECRET, 0o600, "holds no secret"),
+            (None, 0o600, "cannot be read"),
+        ],
+    )
+    def test_one_that_is_bad_refuses_its_machinetype_and_is_not_shown(
+        self, contextualiser, files, now, path, content, mode, says
+    ):
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+            path.chmod(mode)
+        one = of_type(files, options={"diracx_pilot_secret_file": path.name})
+        told = [contextualiser.resources([one]).refusals["lhcb"], *contextualiser.missing(one)]
+        with pytest.raises(PluginError) as raised:
+            contextualiser.context(asked(one, now))
+        for text in (*told, str(raised.value)):
+            assert f"diracx_pilot_secret_file: {path}" in text
+            assert says in text
+            assert "dirac_cert" not in text
+            assert not content or content.decode() not in text
+
+    def test_pilots_of_the_era_legacy_have_none(self, contextualiser, files, path):
+        one = of_type(files, options={"dirac_era": "legacy", "diracx_pilot_secret_file": path.name})
+        assert "diracx_pilot_secret_file: pilots of the era legacy" in "".join(contextualiser.check(one))
 
 
 @pytest.mark.parametrize("name", [name for name in inside() if name.endswith(".py")])

@@ -347,3 +347,16 @@ class TestOverHttps:
         message, printed = inside.live()
         assert message == "500 Pilot files not reachable"
         assert "CERTIFICATE_VERIFY_FAILED" in printed
+
+
+def test_a_secret_of_diracx_lies_in_a_file_that_the_pilot_s_environment_names(inside):
+    secret = "0123456789abcdef0123456789abcdef"
+    (inside.directory / "files" / "pilot-secret").write_text(secret)
+    (inside.directory / "files" / "pilot-secret").chmod(0o600)
+    inside.options = {"diracx_pilot_secret_file": "pilot-secret"}
+    message, printed = inside.live()
+    assert message == "200 Success"
+    path = Path(inside.environment["DIRACX_PILOT_SECRET_FILE"])
+    assert path.read_text().strip() == secret
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert secret not in printed + inside.log + "".join(one.read_text() for one in inside.outputs.glob("*"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from vac_core.interfaces import (
 )
 from vac_core.powers import Resources
 from vac_lhcb.cloud_config import SETTINGS_DIR, cloud_config
-from vac_lhcb.credentials import credential_files, source_of
+from vac_lhcb.credentials import credential_files, credential_troubles, secret_troubles, source_of
 from vac_lhcb.diracx import LhcbPlugin
 from vac_lhcb.legacy import legacy_user_data
 from vac_lhcb.options import machine_options
@@ -62,6 +62,8 @@ class LhcbContextualiser(Contextualiser):
         problems = [] if options.dirac_site else [_no_site(machinetype)]
         if options.dirac_era == _LEGACY and not place_of(machinetype.machine_model).boots:
             problems.append("dirac_era: legacy is for machines that boot CernVM: set it to pilot3")
+        if options.dirac_era == _LEGACY and options.diracx_pilot_secret_file:
+            problems.append("diracx_pilot_secret_file: pilots of the era legacy know no DiracX: take it out")
         if not options.dirac_pilot_urls:
             problems.append("dirac_pilot_urls: there is none: write where the VO publishes its pilot")
         try:
@@ -71,7 +73,7 @@ class LhcbContextualiser(Contextualiser):
         return problems
 
     def missing(self, machinetype: MachineType) -> Sequence[str]:
-        """What is wrong with the certificate now, or will be within days."""
+        """What is wrong with the certificate and the secret now, or will be within days."""
         if machine_options(machinetype).dirac_era == TEMPLATE:
             return self._templates.missing(machinetype)
         try:
@@ -79,20 +81,17 @@ class LhcbContextualiser(Contextualiser):
         except MachineTypeError as error:
             return [str(error)]
         told = source.warning(machinetype, self._clock()) if source else ""
-        return [f"dirac_cert: {told}"] if told else []
+        return [*([f"dirac_cert: {told}"] if told else []), *secret_troubles(machinetype)]
 
     def resources(self, machinetypes: Sequence[MachineType]) -> Resources:
         """Refuse those whose certificate will not do for a machine's whole life, and those whose site is banned."""
         templates = [one for one in machinetypes if machine_options(one).dirac_era == TEMPLATE]
-        refusals = dict(self._templates.resources(templates).refusals)
+        found = [self._templates.resources(templates).refusals]
         for one in machinetypes:
-            source = source_of(one) if one not in templates else None
-            if source is not None and (why := source.refusal(one, self._clock())):
-                refusals[one.name] = f"dirac_cert: {why}"
-        plugin = self._options()
-        bans = self._status.bans(machinetypes, plugin if isinstance(plugin, LhcbPlugin) else LhcbPlugin())
-        refusals |= {name: f"{refusals[name]}; {why}" if name in refusals else why for name, why in bans.items()}
-        return Resources(refusals=refusals)
+            if one not in templates:
+                found += [{one.name: why} for why in credential_troubles(one, self._clock())]
+        found.append(self._status.bans(machinetypes, self._plugin()))
+        return Resources(refusals=_joined(found))
 
     def context(self, request: ContextRequest) -> Context:
         """Make the context. Raises `MachineTypeError` for wrong options, `PluginError` for a bad certificate."""
@@ -105,7 +104,7 @@ class LhcbContextualiser(Contextualiser):
         try:
             secrets = credential_files(machinetype, request.machine, self._clock()) if request.with_secrets else {}
         except CredentialError as error:  # not for good: it may yet be renewed
-            raise PluginError(f"machinetype {machinetype.name}, dirac_cert: {error}") from error
+            raise PluginError(f"machinetype {machinetype.name}, {error}") from error
         place = place_of(machinetype.machine_model)
         return Context(
             machine_id=request.machine.id,
@@ -119,13 +118,25 @@ class LhcbContextualiser(Contextualiser):
             details=pilot_details(request, place),
         )
 
+    def _plugin(self) -> LhcbPlugin:
+        found = self._options()
+        return found if isinstance(found, LhcbPlugin) else LhcbPlugin()
+
     def _user_data(self, request: ContextRequest, place: Place, secrets: Mapping[str, bytes]) -> bytes:
         if machine_options(request.machinetype).dirac_era == _LEGACY:
             return legacy_user_data(request, secrets, self._factory)
-        settings = machine_settings(request, place)
+        settings = machine_settings(request, place, self._plugin().diracx_url or "")
         if place.boots:
             return cloud_config(request.machinetype, settings, secrets)
         return run_script(settings, secrets, SETTINGS_DIR if place.has_files else "")
+
+
+def _joined(parts: Iterable[Mapping[str, str]]) -> Mapping[str, str]:
+    """All that is told of each machinetype."""
+    joined: dict[str, str] = {}
+    for part in parts:
+        joined |= {name: f"{joined[name]}; {why}" if name in joined else why for name, why in part.items()}
+    return joined
 
 
 def _no_site(machinetype: MachineType) -> str:

@@ -14,14 +14,16 @@ from vac_core.config.schema import MachineType
 from vac_core.interfaces import MachineTypeError
 from vac_core.model import Machine
 from vac_lhcb.options import LhcbMachine, machine_options
+from vac_lhcb.secret_file import read_secret
 
 PROXY = "x509proxy.pem"
+DIRACX_FILE = "diracx-pilot-secret"
 _NAMES = {"proxy": (PROXY,), "hostcert": ("hostcert.pem", "hostkey.pem"), "none": ()}
 
 
 def credential_names(options: LhcbMachine) -> tuple[str, ...]:
     """The files that a machine will look for."""
-    return _NAMES[options.dirac_credential]
+    return _NAMES[options.dirac_credential] + ((DIRACX_FILE,) if options.diracx_pilot_secret_file else ())
 
 
 def source_of(machinetype: MachineType) -> ProxySource | None:
@@ -41,6 +43,14 @@ def source_of(machinetype: MachineType) -> ProxySource | None:
 
 def credential_files(machinetype: MachineType, machine: Machine, now: float) -> Mapping[str, bytes]:
     """The files that a machine finds, all secret, by name. Raises `CredentialError`, `MachineTypeError`."""
+    secret = pilot_secret(machinetype)
+    try:
+        return {**_certificates(machinetype, machine, now), **({DIRACX_FILE: secret} if secret else {})}
+    except CredentialError as error:
+        raise CredentialError(f"dirac_cert: {error}") from error
+
+
+def _certificates(machinetype: MachineType, machine: Machine, now: float) -> Mapping[str, bytes]:
     source = source_of(machinetype)
     if source is None:
         return {}
@@ -51,6 +61,34 @@ def credential_files(machinetype: MachineType, machine: Machine, now: float) -> 
         credential = source.read()
         return {"hostcert.pem": credential.chain_pem, "hostkey.pem": credential.key_pem}
     return {PROXY: source.proxy_for(machine, now)}
+
+
+def pilot_secret(machinetype: MachineType) -> bytes:
+    """The secret that DiracX is to know a pilot by; empty for none. Raises `CredentialError`, `MachineTypeError`."""
+    named = machine_options(machinetype).diracx_pilot_secret_file
+    if named is None:
+        return b""
+    path = _file(machinetype, "diracx_pilot_secret_file", named)
+    try:
+        return read_secret(path)
+    except CredentialError as error:
+        raise CredentialError(f"diracx_pilot_secret_file: {error}") from error
+
+
+def secret_troubles(machinetype: MachineType) -> list[str]:
+    """Why a machinetype's secret cannot be used now, with the mend."""
+    try:
+        pilot_secret(machinetype)
+    except (CredentialError, MachineTypeError) as error:
+        return [str(error)]
+    return []
+
+
+def credential_troubles(machinetype: MachineType, now: float) -> list[str]:
+    """Why no machine can be given what it is to prove itself with, each with the mend. Raises `MachineTypeError`."""
+    source = source_of(machinetype)
+    told = source.refusal(machinetype, now) if source else ""
+    return [*([f"dirac_cert: {told}"] if told else []), *secret_troubles(machinetype)]
 
 
 def _file(machinetype: MachineType, option: str, named: str) -> Path:

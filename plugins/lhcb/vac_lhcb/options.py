@@ -1,4 +1,4 @@
-"""The options of machinetypes whose contextualiser is ``lhcb``, all ``dirac_...``: any VO of DIRAC's may use them.
+"""Options of machinetypes whose contextualiser is ``lhcb``, ``dirac_...`` or ``diracx_...``: any DIRAC VO may use them.
 
 What names the site's own files stands in the site's files only: it has no ``pipe=True``.
 """
@@ -146,6 +146,12 @@ class LhcbMachine:
         1800,
         unit=_SECONDS,
         pipe=True,
+    )
+    diracx_pilot_secret_file: str | None = option(
+        "Experimental, as no release of DiracX takes it yet: file with DiracX's secret for pilots that nobody sent, "
+        "which each machine is given. A file of the machinetype's, or an absolute path.",
+        optional(no_parent),
+        None,
     )
     dirac_site_status: str | None = option(
         "Who knows which sites are banned: DiracX's https://.../api/rss/site, or a file of that form; else not asked.",

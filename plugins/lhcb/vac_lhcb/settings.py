@@ -24,7 +24,7 @@ def ce_name(request: ContextRequest, options: LhcbMachine) -> str:
     return options.dirac_ce or request.settings.vac_space
 
 
-def machine_settings(request: ContextRequest, place: Place) -> bytes:
+def machine_settings(request: ContextRequest, place: Place, diracx_url: str = "") -> bytes:
     """The JSON file; nothing in it is secret.
 
     ``credentials`` are names of files beside it. What a machine may know only when it runs is empty: it then looks
@@ -40,7 +40,7 @@ def machine_settings(request: ContextRequest, place: Place) -> bytes:
         "drain_file": DRAIN_FILE if place.has_files else "",
         "drain_seconds": options.dirac_drain_seconds,
         "end_margin": _END_MARGIN_SECONDS,
-        "environment": {"DIRAC_PILOT_VO": options.dirac_vo},
+        "environment": _environment(options, diracx_url),
         "heartbeat_file": request.machinetype.heartbeat_file or "",
         "jobfeatures": urls.jobfeatures,
         "joboutputs": urls.joboutputs,
@@ -58,6 +58,12 @@ def machine_settings(request: ContextRequest, place: Place) -> bytes:
         "work_parents": place.work_parents,
     }
     return json.dumps(told, indent=1, sort_keys=True).encode("ascii") + b"\n"
+
+
+def _environment(options: LhcbMachine, diracx_url: str) -> Mapping[str, str]:
+    """What the pilot finds in its environment, beside what is the machine's own."""
+    told = {"DIRAC_PILOT_VO": options.dirac_vo}
+    return {**told, "DIRACX_URL": diracx_url} if options.diracx_pilot_secret_file and diracx_url else told
 
 
 def pilot_details(request: ContextRequest, place: Place) -> Mapping[str, str]:

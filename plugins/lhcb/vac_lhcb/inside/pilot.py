@@ -4,6 +4,7 @@ import os
 import uuid
 
 PROXY = "x509proxy.pem"
+DIRACX_FILE = "diracx-pilot-secret"
 
 
 def identity(settings, features):
@@ -29,11 +30,17 @@ def environment(settings, features, trusted, names, work):
         "X509_CERT_DIR": trusted,
         "X509_VOMS_DIR": beside("X509_VOMS_DIR", trusted, "vomsdir"),
         "X509_VOMSES": beside("X509_VOMSES", trusted, "vomses"),
-        "X509_USER_PROXY": os.path.join(work, PROXY) if PROXY in settings["credentials"] else "",
+        "X509_USER_PROXY": own(settings, work, PROXY),
+        "DIRACX_PILOT_SECRET_FILE": own(settings, work, DIRACX_FILE),
     }
     given.update(names)
     given.update(settings["environment"])
     return {name: text for name, text in given.items() if text}
+
+
+def own(settings, work, name):
+    """The path of a credential, if it is one that the machine was given."""
+    return os.path.join(work, name) if name in settings["credentials"] else ""
 
 
 def beside(variable, trusted, name):
