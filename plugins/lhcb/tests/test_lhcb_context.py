@@ -266,6 +266,53 @@ class TestBadOptions:
         assert (list(contextualiser.missing(one)), contextualiser.resources([one]).refusals) == ([], {})
 
 
+class TestPilotFromFactory:
+    PUBLISHED = {"checksums.sha512": b"sums", "pilot.json": b"{}", "pilot.tar": b"\0\xfftar"}  # noqa: RUF012 - never changed
+
+    def asked(self, files, now, model, urls=("https://gone.example.org", "https://vo.example.org/p"), fetch=None):
+        one = of_type(files, model, options={"dirac_pilot_fetch": "factory", "dirac_pilot_urls": urls})
+        return attrs.evolve(asked(one, now, HTTP if model == "vm-raw" else PATHS), fetch=fetch or self.fetch)
+
+    def fetch(self, url):
+        place, _, name = url.rpartition("/")
+        if place != "https://vo.example.org/p":
+            raise PluginError(f"{url}: there is no such host")
+        return self.PUBLISHED[name]
+
+    def test_a_virtual_machine_has_the_files_beside_its_settings(self, contextualiser, files, now):
+        written = files_of(contextualiser.context(self.asked(files, now, "vm-raw")).user_data)
+        found = {name: written[f"/etc/vac-lhcb/{name}"] for name in self.PUBLISHED}
+        assert found == {name: ("0644", content) for name, content in self.PUBLISHED.items()}
+        assert json.loads(written["/etc/vac-lhcb/settings.json"][1])["pilot_urls"] == []
+
+    def test_a_container_has_them_as_files(self, contextualiser, files, now):
+        context = contextualiser.context(self.asked(files, now, "docker"))
+        found = {file.path: file.content for file in context.files if file.mode == 0o644}
+        assert found == {f"/etc/vac-lhcb/{name}": content for name, content in self.PUBLISHED.items()}
+
+    def test_where_no_place_has_them_no_machine_is_made_and_each_is_told(self, contextualiser, files, now):
+        request = self.asked(files, now, "docker", urls=("https://a.example.org", "https://b.example.org"))
+        with pytest.raises(
+            PluginError, match=r"cannot be had: https://a\.example\.org.*; https://b\.example\.org"
+        ) as raised:
+            contextualiser.context(request)
+        assert not isinstance(raised.value, MachineTypeError)
+
+    def test_the_factory_reads_none_of_the_host_s_files(self, contextualiser, files, now):
+        seen = []
+        request = self.asked(
+            files, now, "docker", ("file:///etc/shadow", "https://vo.example.org/p"), fetch=seen.append
+        )
+        contextualiser.context(request)
+        assert seen == [f"https://vo.example.org/p/{name}" for name in self.PUBLISHED]
+        alone = of_type(files, options={"dirac_pilot_fetch": "factory", "dirac_pilot_urls": ("file:///etc/shadow",)})
+        assert "http:// or https:// only" in "".join(contextualiser.check(alone))
+
+    def test_the_era_legacy_has_none_of_it(self, contextualiser, files):
+        one = of_type(files, options={"dirac_pilot_fetch": "factory", "dirac_era": "legacy"})
+        assert "dirac_pilot_fetch: machines of the era legacy" in "".join(contextualiser.check(one))
+
+
 SECRET = b"0123456789abcdef0123456789abcdef"
 
 

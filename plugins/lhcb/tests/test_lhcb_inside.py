@@ -66,13 +66,19 @@ class Inside:
         )
         urls = Urls(**{name: str(self.directory / name) for name in ("machinefeatures", "jobfeatures", "joboutputs")})
         self.machine = machine(shutdown_time=time.time() + 7200)
-        asked = context_request(self.machine, of_type, urls=urls, settings=settings(root_public_key="/nonexistent"))
+        asked = context_request(
+            self.machine, of_type, urls=urls, settings=settings(root_public_key="/nonexistent"), fetch=self.fetch
+        )
         context = made.context(asked)
         assert context.files == ()
         path = self.directory / "user_data"
         path.write_bytes(context.user_data)
         path.chmod(0o700)
         return context
+
+    def fetch(self, url):
+        """What the factory gets of a place that the machine cannot reach."""
+        return (self.directory / url.removeprefix("https://vo.example.org/")).read_bytes()
 
     def start(self):
         environment = {
@@ -360,3 +366,27 @@ def test_a_secret_of_diracx_lies_in_a_file_that_the_pilot_s_environment_names(in
     assert path.read_text().strip() == secret
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert secret not in printed + inside.log + "".join(one.read_text() for one in inside.outputs.glob("*"))
+
+
+FROM_FACTORY = {"dirac_pilot_fetch": "factory", "dirac_pilot_urls": ("https://vo.example.org/pilot/",)}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_pilot_that_the_factory_got_is_run_by_a_machine_that_cannot_get_it(inside, shell):
+    if shutil.which(shell.split()[0]) is None:
+        missing(f"{shell} is not installed")
+    inside.options, inside.shell = FROM_FACTORY, shell
+    message, printed = inside.live()
+    assert message == "200 Success", printed
+
+
+def test_a_pilot_that_the_factory_got_is_checked_too(inside):
+    inside.options = FROM_FACTORY
+    (inside.directory / "pilot" / "pilot.json").write_text("<html>moved</html>")
+    assert inside.live()[0] == "500 Pilot files do not match their checksums"
+
+
+def test_checksums_that_nobody_wants_are_not_got(inside):
+    inside.options = FROM_FACTORY | {"dirac_pilot_checksums": "off"}
+    (inside.directory / "pilot" / "checksums.sha512").unlink()
+    assert inside.live()[0] == "200 Success"

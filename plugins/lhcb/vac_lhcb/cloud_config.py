@@ -20,7 +20,9 @@ AT_FIRST_BOOT: Final = "/var/lib/cloud/scripts/per-instance/vac-lhcb"
 _START: Final = "start.sh"
 
 
-def cloud_config(machinetype: MachineType, settings: bytes, secrets: Mapping[str, bytes]) -> bytes:
+def cloud_config(
+    machinetype: MachineType, settings: bytes, secrets: Mapping[str, bytes], pilot: Mapping[str, bytes]
+) -> bytes:
     """The whole user data: cloud-init reads JSON as the YAML that it is."""
     options = machine_options(machinetype)
     start = resources.files("vac_lhcb.inside").joinpath(_START).read_bytes()
@@ -29,6 +31,7 @@ def cloud_config(machinetype: MachineType, settings: bytes, secrets: Mapping[str
         AT_FIRST_BOOT: (start, 0o755),
         f"{SETTINGS_DIR}/settings.json": (settings, 0o644),
         **{f"{SETTINGS_DIR}/{name}": (content, 0o600) for name, content in secrets.items()},
+        **{f"{SETTINGS_DIR}/{name}": (content, 0o644) for name, content in pilot.items()},
         "/etc/cvmfs/default.local": (_cvmfs(machinetype).encode(), 0o644),
     }
     told: Mapping[str, Any] = {

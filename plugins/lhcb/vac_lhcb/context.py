@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,8 @@ from vac_lhcb.cloud_config import SETTINGS_DIR, cloud_config
 from vac_lhcb.credentials import credential_files, credential_troubles, secret_troubles, source_of
 from vac_lhcb.diracx import LhcbPlugin
 from vac_lhcb.legacy import legacy_user_data
-from vac_lhcb.options import machine_options
+from vac_lhcb.options import LhcbMachine, machine_options
+from vac_lhcb.pilot_files import FACTORY, pilot_files, places
 from vac_lhcb.places import Place, place_of
 from vac_lhcb.script import run_script
 from vac_lhcb.settings import machine_settings, pilot_details
@@ -64,6 +65,8 @@ class LhcbContextualiser(Contextualiser):
             problems.append("dirac_era: legacy is for machines that boot CernVM: set it to pilot3")
         if options.dirac_era == _LEGACY and options.diracx_pilot_secret_file:
             problems.append("diracx_pilot_secret_file: pilots of the era legacy know no DiracX: take it out")
+        if options.dirac_pilot_fetch == FACTORY:
+            problems += _not_from_factory(options)
         if not options.dirac_pilot_urls:
             problems.append("dirac_pilot_urls: there is none: write where the VO publishes its pilot")
         try:
@@ -105,15 +108,16 @@ class LhcbContextualiser(Contextualiser):
             secrets = credential_files(machinetype, request.machine, self._clock()) if request.with_secrets else {}
         except CredentialError as error:  # not for good: it may yet be renewed
             raise PluginError(f"machinetype {machinetype.name}, {error}") from error
+        pilot = pilot_files(machine_options(machinetype), request.fetch)
         place = place_of(machinetype.machine_model)
         return Context(
             machine_id=request.machine.id,
             hostname=request.machine.name,
-            user_data=self._user_data(request, place, secrets),
+            user_data=self._user_data(request, place, secrets, pilot),
             machinefeatures=request.features.machinefeatures,
             jobfeatures=request.features.jobfeatures,
             public_keys=public_keys(Path(request.settings.root_public_key)),
-            files=_files(place, secrets),
+            files=_files(place, secrets, pilot),
             environment=_environment(request),
             details=pilot_details(request, place),
         )
@@ -122,13 +126,15 @@ class LhcbContextualiser(Contextualiser):
         found = self._options()
         return found if isinstance(found, LhcbPlugin) else LhcbPlugin()
 
-    def _user_data(self, request: ContextRequest, place: Place, secrets: Mapping[str, bytes]) -> bytes:
+    def _user_data(
+        self, request: ContextRequest, place: Place, secrets: Mapping[str, bytes], pilot: Mapping[str, bytes]
+    ) -> bytes:
         if machine_options(request.machinetype).dirac_era == _LEGACY:
             return legacy_user_data(request, secrets, self._factory)
         settings = machine_settings(request, place, self._plugin().diracx_url or "")
         if place.boots:
-            return cloud_config(request.machinetype, settings, secrets)
-        return run_script(settings, secrets, SETTINGS_DIR if place.has_files else "")
+            return cloud_config(request.machinetype, settings, secrets, pilot)
+        return run_script(settings, secrets, pilot, SETTINGS_DIR if place.has_files else "")
 
 
 def _joined(parts: Iterable[Mapping[str, str]]) -> Mapping[str, str]:
@@ -139,6 +145,13 @@ def _joined(parts: Iterable[Mapping[str, str]]) -> Mapping[str, str]:
     return joined
 
 
+def _not_from_factory(options: LhcbMachine) -> Iterator[str]:
+    if options.dirac_era == _LEGACY:
+        yield "dirac_pilot_fetch: machines of the era legacy get the pilot themselves: set it to machine"
+    if not places(options):
+        yield "dirac_pilot_urls: the factory gets a pilot's files by http:// or https:// only: write such a place"
+
+
 def _no_site(machinetype: MachineType) -> str:
     return (
         f"machinetype {machinetype.name} has no dirac_site: set dirac_site to the site's name in DIRAC, such as "
@@ -146,11 +159,15 @@ def _no_site(machinetype: MachineType) -> str:
     )
 
 
-def _files(place: Place, secrets: Mapping[str, bytes]) -> tuple[ContextFile, ...]:
-    """Secrets of a container are files that only its root can read."""
+def _files(place: Place, secrets: Mapping[str, bytes], pilot: Mapping[str, bytes]) -> tuple[ContextFile, ...]:
+    """What a container finds beside its program; secrets are for its root alone."""
     if place.boots or not place.has_files:
         return ()
-    return tuple(ContextFile(path=f"{SETTINGS_DIR}/{name}", content=one, mode=0o600) for name, one in secrets.items())
+    return tuple(
+        ContextFile(path=f"{SETTINGS_DIR}/{name}", content=content, mode=mode)
+        for given, mode in ((secrets, 0o600), (pilot, 0o644))
+        for name, content in given.items()
+    )
 
 
 def _environment(request: ContextRequest) -> Mapping[str, str]:

@@ -64,6 +64,11 @@ class LhcbMachine:
     dirac_pilot_checksums: str = option(
         "Whether the pilot's files must match their checksums.", choice("require", "warn", "off"), "require"
     )
+    dirac_pilot_fetch: str = option(
+        "Who gets the pilot's files: the machine, or the factory, over http(s), for machines whose network is closed.",
+        choice("machine", "factory"),
+        "machine",
+    )
     dirac_python: str | None = option(
         "The machine's Python that runs the pilot; that which runs the script where it is not set.",
         optional(matching(r"/\S+", "an absolute path")),

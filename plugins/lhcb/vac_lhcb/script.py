@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Final
@@ -34,21 +35,24 @@ def _sorted(directory: resources.abc.Traversable) -> list[resources.abc.Traversa
     return sorted(directory.iterdir(), key=lambda one: one.name)
 
 
-def run_script(settings: bytes, secrets: Mapping[str, bytes], secrets_dir: str = "") -> bytes:
-    """The program. Secrets stand in it, unless they are in a directory that the machine has."""
-    return "".join(_parts(settings, secrets, secrets_dir)).encode("utf-8")
+def run_script(settings: bytes, secrets: Mapping[str, bytes], pilot: Mapping[str, bytes], files_dir: str = "") -> bytes:
+    """The program. Secrets, and the pilot's files, stand in it, unless they are in a directory that the machine has."""
+    return "".join(_parts(settings, secrets, pilot, files_dir)).encode("utf-8")
 
 
-def _parts(settings: bytes, secrets: Mapping[str, bytes], secrets_dir: str) -> Iterator[str]:
+def _parts(settings: bytes, secrets: Mapping[str, bytes], pilot: Mapping[str, bytes], files_dir: str) -> Iterator[str]:
     yield _HEAD
     for name, text in inside().items():
         yield _here(f'cat >"$place/{name}"', text)
     yield _here('cat >"$place/settings.json"', settings.decode("ascii"))
-    for name, content in secrets.items():
-        if secrets_dir:
-            yield f'ln -s "{secrets_dir}/{name}" "$place/{name}"\n'
-        else:
+    if files_dir:
+        for name in (*secrets, *pilot):
+            yield f'ln -s "{files_dir}/{name}" "$place/{name}"\n'
+    else:
+        for name, content in secrets.items():
             yield _here(f'(umask 077 && cat >"$place/{name}")', content.decode("ascii"))
+        for name, content in pilot.items():
+            yield _here(f'base64 -d >"$place/{name}"', base64.encodebytes(content).decode("ascii"))
     yield 'cd "$place"\nexec python3 -m inside settings.json\n'
 
 

@@ -11,6 +11,7 @@ from vac_lhcb.arguments import pilot_arguments, queue_path
 from vac_lhcb.credentials import credential_names
 from vac_lhcb.diracx import PILOT, SITE, VO
 from vac_lhcb.options import LhcbMachine, machine_options
+from vac_lhcb.pilot_files import FACTORY
 from vac_lhcb.places import Place
 
 DRAIN_FILE: Final = "/var/lib/dirac_drain"
@@ -27,8 +28,8 @@ def ce_name(request: ContextRequest, options: LhcbMachine) -> str:
 def machine_settings(request: ContextRequest, place: Place, diracx_url: str = "") -> bytes:
     """The JSON file; nothing in it is secret.
 
-    ``credentials`` are names of files beside it. What a machine may know only when it runs is empty: it then looks
-    into its features, or makes an identifier of its own.
+    ``credentials`` are names of files beside it, where the pilot's are too if ``pilot_urls`` is empty. What a machine
+    may know only when it runs is empty: it then looks into its features, or makes an identifier of its own.
     """
     options, urls = machine_options(request.machinetype), request.urls
     ce = ce_name(request, options)
@@ -46,7 +47,7 @@ def machine_settings(request: ContextRequest, place: Place, diracx_url: str = ""
         "joboutputs": urls.joboutputs,
         "machinefeatures": urls.machinefeatures,
         "machinetype": request.machinetype.name,
-        "pilot_urls": options.dirac_pilot_urls,
+        "pilot_urls": () if options.dirac_pilot_fetch == FACTORY else options.dirac_pilot_urls,
         "power_off": place.boots,
         "python": options.dirac_python or "",
         "queue_path": queue_path(options, ce) if options.dirac_read_features else "",

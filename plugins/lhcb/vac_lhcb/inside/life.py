@@ -23,7 +23,7 @@ class Life:
 
     def __init__(self, settings, place):
         self.settings = settings
-        self.place = place  # where the credentials are
+        self.place = place  # where the credentials are, and the pilot's files if the factory got them
         self.features = Features(settings)
         self.outputs = Outputs(settings)
         self.pilot = None
@@ -59,7 +59,7 @@ class Life:
             raise TroubleError(500, "No certificate authorities found")
         user = pwd.getpwnam(self.settings["user"]) if self.settings["user"] and os.geteuid() == 0 else None
         work = work_directory(self.settings["work_parents"])
-        fetch_pilot(self.settings, work, trusted)
+        fetch_pilot(self.settings, work, trusted, self.place)
         self.take_credentials(work)
         if user is not None:
             hand_over(work, user)
