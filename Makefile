@@ -25,10 +25,10 @@ test: lint
 # In a network of its own, so that the server's ports are nobody else's.
 DIRAC_TESTS := plugins/lhcb/tests/dirac
 test-dirac: $(VENV)/.dev
-	PYTHONPATH=tests $(BIN)/python $(DIRAC_TESTS)/dirac_install.py
+	PYTHONPATH=tests:plugins/docker/tests $(BIN)/python $(DIRAC_TESTS)/dirac_image.py
 	PYTHONPATH=tests $(BIN)/python $(DIRAC_TESTS)/diracx_server.py
 	unshare --net $(if $(filter 0,$(shell id -u)),,--map-root-user) sh -c 'ip link set lo up && exec "$$@"' sh \
-	  $(BIN)/python -m pytest -o pythonpath='tests $(DIRAC_TESTS)' $(PYTEST_ARGS) $(DIRAC_TESTS)/check_dirac.py $(DIRAC_TESTS)/check_diracx.py
+	  $(BIN)/python -m pytest -o pythonpath='tests plugins/docker/tests $(DIRAC_TESTS)' $(PYTEST_ARGS) $(DIRAC_TESTS)/check_dirac.py $(DIRAC_TESTS)/check_diracx.py
 
 lint: $(VENV)/.dev $(VENV)/.libvirt $(VENV)/.demo $(VENV)/.docs
 	$(BIN)/ruff check

@@ -17,13 +17,18 @@ _SECONDS = 1200
 
 def debian_archive() -> bytes:
     """The image as ``docker save`` would write it; a skip, or in CI a failure, where it cannot be built."""
+    return image_archive([NAME], [debian_layer()], User="nobody")
+
+
+def debian_layer() -> bytes:
+    """All files of Debian, as one layer of an image; a skip, or in CI a failure, where it cannot be built."""
     if shutil.which("mmdebstrap") is None:
         missing("mmdebstrap is not installed: no Debian can be built")
     try:
         layer = kept(f"docker-{SUITE}-python-1", _build) / "root.tar"
     except subprocess.CalledProcessError as problem:
         missing(f"Debian cannot be had: {problem.stderr.decode('utf-8', 'replace')[-1000:]}")
-    return image_archive([NAME], [layer.read_bytes()], User="nobody")
+    return layer.read_bytes()
 
 
 def _build(directory: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from dirac_config import CE, PORTS, SITE
+from dirac_image import AUTHORITIES, BEGIN, NAME, PILOT, dirac_engine
 from dirac_server import DiracServer
 from pilot_kit import publish
 from system.daemon_kit import Daemon
@@ -36,10 +37,27 @@ def pilot_url(tmp_path):
     return f"file://{directory}"
 
 
+@pytest.fixture
+def containers(server, tmp_path):
+    """Options of machines that are containers; their engine outlives the factory."""
+    published = publish(tmp_path / "published", program=(HERE / "dirac-pilot.py").read_text())
+    with dirac_engine(server, published) as engine:
+        yield {
+            "machine_model": "docker",
+            "root_image": f"docker://{NAME}",
+            "image_pull": "missing",
+            "container_command": f"{BEGIN} /user_data",
+            "dirac_authorities": f"{AUTHORITIES}/certificates",
+            "dirac_drain_seconds": 600,  # a process never drains: it would hold for the whole host
+            "dirac_pilot_urls": f"file://{PILOT}",
+            "plugin": f"[plugin docker]\nsocket = {engine.url}",
+        }
+
+
 class Site:
     """A factory with one machinetype, whose machines ask the server for jobs."""
 
-    def __init__(self, directory, server, pilot_url, **options):
+    def __init__(self, directory, server, pilot_url, plugin="", **options):
         self.server = server
         self.daemon = Daemon(directory / "vac")
         given = {
@@ -67,7 +85,8 @@ class Site:
         }
         lines = [f"{name} = {value}" for name, value in given.items()]
         self.daemon.write_site(
-            "\n".join(["[machinetype lhcb]", *lines, ""]), "memory_overcommit = 0\nprocessors_per_superslot = 2\n"
+            "\n".join(["[machinetype lhcb]", *lines, plugin, ""]),
+            "memory_overcommit = 0\nprocessors_per_superslot = 2\n",
         )
 
     def start(self):
@@ -130,6 +149,14 @@ def wait_for(server, job, status):
 
 @pytest.mark.parametrize("options", [PROXY, {"dirac_credential": "hostcert"}], ids=["proxy", "hostcert"])
 def test_a_machine_pulls_a_real_job_and_the_next_finds_the_queue_empty(server, site, tmp_path, options):
+    pulls_a_job_and_finds_the_queue_empty(server, site, tmp_path, "vac", options)
+
+
+def test_a_container_does_so_too(server, containers, site, tmp_path):
+    pulls_a_job_and_finds_the_queue_empty(server, site, tmp_path, "dc", PROXY | containers)
+
+
+def pulls_a_job_and_finds_the_queue_empty(server, site, tmp_path, scheme, options):
     job = submit(server, "hello from the vacuum")
     vac = site(**options)
     first = vac.wait_for_end(1)
@@ -138,7 +165,7 @@ def test_a_machine_pulls_a_real_job_and_the_next_finds_the_queue_empty(server, s
     server.run("jobs.py", "output", job, str(tmp_path))
     assert "hello from the vacuum" in (tmp_path / job / "said.log").read_text()
 
-    reference = f"vac://vac01.example.org/vac01.example.org:{first['id']}:lhcb"
+    reference = f"{scheme}://vac01.example.org/vac01.example.org:{first['id']}:lhcb"
     pilot = json.loads(server.run("jobs.py", "pilot", reference))[reference]
     assert pilot["PilotStamp"] == first["id"].replace("-", "")
     assert pilot["Status"] == "Done"

@@ -42,7 +42,3 @@ def _settle(programs: Path) -> None:
         content = program.read_bytes() if program.is_file() and not program.is_symlink() else b""
         if content.startswith(f"#!{programs}".encode()):
             program.write_bytes(content.replace(str(programs).encode(), str(place_of(NAME) / "bin").encode(), 1))
-
-
-if __name__ == "__main__":  # before the tests go into a network from which no index can be reached
-    print(dirac_python())
