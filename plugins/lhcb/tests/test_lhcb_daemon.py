@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pilot_kit
 import pytest
@@ -120,6 +123,33 @@ def test_no_machine_is_made_of_a_site_that_is_banned(site, authority):
     assert "400 Site banned in DIRAC" in why
     assert "'downtime of the site'" in why
     assert site.events("created") == []
+
+
+@pytest.fixture
+def pilot_server(site):
+    """Serves what `Site.prepare` publishes."""
+    handler = partial(Quiet, directory=str(site.directory / "pilot"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_words):
+        """Say nothing."""
+
+
+def test_a_factory_gets_the_pilot_of_a_machine_that_cannot(site, authority, pilot_server):
+    site.prepare(
+        authority.issue("vm.example.org"), dirac_pilot_fetch="factory", dirac_pilot_urls=f"file:///gone {pilot_server}"
+    )
+    shown = site.cli("contextualise", "lhcb", "--for", "docker")
+    assert shown.returncode == 0, shown.stderr
+    site.start()
+    assert site.first_end()["outcome"] == "200 Success"
 
 
 def test_a_malformed_site_s_name_is_told_with_its_place(site, authority):
