@@ -27,6 +27,7 @@ DIRAC_TESTS := plugins/lhcb/tests/dirac
 test-dirac: $(VENV)/.dev
 	PYTHONPATH=tests:plugins/docker/tests $(BIN)/python $(DIRAC_TESTS)/dirac_image.py
 	PYTHONPATH=tests $(BIN)/python $(DIRAC_TESTS)/diracx_server.py
+	XDG_CACHE_HOME=$${XDG_CACHE_HOME:-$(if $(filter 0,$(shell id -u)),/var/cache,$$HOME/.cache)} \
 	unshare --net $(if $(filter 0,$(shell id -u)),,--map-root-user) sh -c 'ip link set lo up && exec "$$@"' sh \
 	  $(BIN)/python -m pytest -o pythonpath='tests plugins/docker/tests $(DIRAC_TESTS)' $(PYTEST_ARGS) $(DIRAC_TESTS)/check_dirac.py $(DIRAC_TESTS)/check_diracx.py
 
