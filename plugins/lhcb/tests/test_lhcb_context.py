@@ -19,7 +19,7 @@ from certificates import Authority
 from engines import missing
 from vac_lhcb import vac_contextualisers
 from vac_lhcb.context import LhcbContextualiser
-from vac_lhcb.diracx import LhcbPlugin
+from vac_lhcb.diracx_access import LhcbPlugin
 from vac_lhcb.options import LhcbMachine
 from vac_lhcb.script import inside
 

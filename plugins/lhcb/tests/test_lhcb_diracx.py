@@ -12,7 +12,8 @@ import attrs
 import pytest
 from aiohttp import web
 from vac_lhcb import vac_observers
-from vac_lhcb.diracx import DiracxObserver, LhcbPlugin, access_token
+from vac_lhcb.diracx import DiracxObserver
+from vac_lhcb.diracx_access import LhcbPlugin, access_token
 
 from vac_core.interfaces import PluginError
 from vac_core.model import Event, EventKind, Outcome

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vac_lhcb import site_status
 from vac_lhcb.context import LhcbContextualiser
-from vac_lhcb.diracx import LhcbPlugin
+from vac_lhcb.diracx_access import LhcbPlugin
 from vac_lhcb.options import LhcbMachine
 from vac_lhcb.site_status import AGAIN_SECONDS, SiteStatus, banned
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from vac_core.hookspecs import hookimpl
 from vac_core.interfaces import Contextualiser, Observer, OptionSet, Policy
 from vac_lhcb.context import LhcbContextualiser
-from vac_lhcb.diracx import DiracxObserver, LhcbPlugin
+from vac_lhcb.diracx import DiracxObserver
+from vac_lhcb.diracx_access import LhcbPlugin
 from vac_lhcb.options import OPTION_SET, LhcbMachine
 from vac_lhcb.policy import LhcbPolicy
 

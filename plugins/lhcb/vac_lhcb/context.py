@@ -24,7 +24,7 @@ from vac_core.interfaces import (
 from vac_core.powers import Resources
 from vac_lhcb.cloud_config import SETTINGS_DIR, cloud_config
 from vac_lhcb.credentials import credential_files, credential_troubles, secret_troubles, source_of
-from vac_lhcb.diracx import LhcbPlugin
+from vac_lhcb.diracx_access import LhcbPlugin
 from vac_lhcb.legacy import legacy_user_data
 from vac_lhcb.options import LhcbMachine, machine_options
 from vac_lhcb.pilot_files import FACTORY, pilot_files, places

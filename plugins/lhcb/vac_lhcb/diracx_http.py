@@ -11,7 +11,7 @@ from typing import Any, Final
 import aiohttp
 
 from vac_core.interfaces import PluginError
-from vac_lhcb.diracx import LhcbPlugin, access_token
+from vac_lhcb.diracx_access import LhcbPlugin, access_token
 
 _log = logging.getLogger(__name__)
 

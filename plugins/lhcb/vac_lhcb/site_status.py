@@ -17,7 +17,7 @@ from vac_core.builtin.site_files import SiteFileError, read_site_file
 from vac_core.config.problems import public_url
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import PluginError
-from vac_lhcb.diracx import LhcbPlugin
+from vac_lhcb.diracx_access import LhcbPlugin
 from vac_lhcb.options import machine_options
 
 _log = logging.getLogger(__name__)

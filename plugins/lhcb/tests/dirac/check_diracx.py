@@ -7,7 +7,8 @@ import time
 import attrs
 import pytest
 from diracx_server import DEADLINE, DiracxServer
-from vac_lhcb.diracx import DiracxObserver, LhcbPlugin
+from vac_lhcb.diracx import DiracxObserver
+from vac_lhcb.diracx_access import LhcbPlugin
 from vac_lhcb.diracx_http import ask
 from vac_lhcb.site_status import DEADLINE_SECONDS, MOST_BYTES, banned
 
