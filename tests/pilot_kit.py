@@ -21,6 +21,12 @@ JOB = "WorkloadManagement/JobAgent INFO: Received JobID=42, JobType=User\n"
 NO_MATCH = "WorkloadManagement/JobAgent NOTICE: Job request OK, but no match found No match found ( 1510 : )\n"
 
 
+def stopped(why: str) -> str:
+    """The log of a job agent that says why it will run no more."""
+    agent = "WorkloadManagement/JobAgent INFO: JobAgent"
+    return f'{STARTED}{agent} will stop with message "{why}", execution complete.\n'
+
+
 def publish(directory: Path, said: str = STARTED + JOB, program: str = STAND_IN) -> Path:
     """Lay the files of a pilot in a directory as DIRAC publishes them."""
     directory.mkdir(parents=True, exist_ok=True)

@@ -23,9 +23,14 @@ SECONDS: Final = 1200.0
 """Emulated processors that other tests share may take long."""
 PORT: Final = 8000
 LOGS: Final = {
-    "work": pilot_kit.STARTED + pilot_kit.JOB,
-    "empty": pilot_kit.STARTED + pilot_kit.NO_MATCH,
+    "drained": (pilot_kit.stopped("Node is being drained by an operator"), "100 Drained before its shutdown time"),
+    "work": (pilot_kit.STARTED + pilot_kit.JOB, "200 Success"),
+    "empty": (pilot_kit.STARTED + pilot_kit.NO_MATCH, "300 Nothing to do"),
+    "refused": (f"{pilot_kit.STARTED}Error while handshaking\n", "500 Certificate/proxy not acceptable"),
+    "unmatched": (pilot_kit.stopped("Matcher Failed"), "600 Matcher Failed"),
+    "broken": (pilot_kit.STARTED, "700 Failed, probably JobAgent or Application problem"),
 }
+"""What a pilot says on each machinetype's machine, and the outcome that comes of it: one of each kind."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,7 @@ def ended(tmp_path_factory):
     directory = tmp_path_factory.mktemp("lhcb") / "f"
     issued = Authority().issue("vm.example.org")
     with guest_host(directory) as host:
-        for name, said in LOGS.items():
+        for name, (said, _) in LOGS.items():
             pilot_kit.publish(directory / "pilots" / name, said)
             files = host.daemon.state.machinetypes / name / "files"
             files.mkdir(parents=True)
@@ -73,9 +78,10 @@ def section(name):
     return "\n".join([f"[machinetype {name}]", *(f"{key} = {value}" for key, value in options.items()), ""])
 
 
-@pytest.mark.parametrize(("name", "said"), [("work", "200 Success"), ("empty", "300 Nothing to do")])
-def test_the_factory_has_the_pilot_s_outcome(ended, name, said):
+@pytest.mark.parametrize("name", LOGS)
+def test_the_factory_has_the_pilot_s_outcome(ended, name):
     machine, left, console = ended[name]
+    _, said = LOGS[name]
     assert machine["outcome"] == said, console[-4000:]
     assert left["shutdown_message"] == f"{said}\n"
 
