@@ -78,6 +78,7 @@ def test_any_text_is_a_name_or_refused_and_never_an_id_of_an_image(text: str) ->
         (readers.network_name, "container:x"),
         (readers.capabilities, "ALL"),
         (readers.capabilities, "x-y"),
+        (readers.capabilities, "CHOWN CAP_SETUIDS"),
         (readers.device_list, "/etc/passwd"),
         (readers.device_list, "/dev/../etc"),
         (readers.gpu_list, "0 0"),

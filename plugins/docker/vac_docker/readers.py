@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from typing import Final
@@ -15,7 +16,52 @@ DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 _USER = re.compile(r"(?:[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10})(?::(?:[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}))?")
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_CAPABILITY = re.compile(r"(?:CAP_)?(?P<name>[A-Z][A-Z_]*)")
+_CAPABILITIES: Final = frozenset(
+    [
+        "AUDIT_CONTROL",
+        "AUDIT_READ",
+        "AUDIT_WRITE",
+        "BLOCK_SUSPEND",
+        "BPF",
+        "CHECKPOINT_RESTORE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "DAC_READ_SEARCH",
+        "FOWNER",
+        "FSETID",
+        "IPC_LOCK",
+        "IPC_OWNER",
+        "KILL",
+        "LEASE",
+        "LINUX_IMMUTABLE",
+        "MAC_ADMIN",
+        "MAC_OVERRIDE",
+        "MKNOD",
+        "NET_ADMIN",
+        "NET_BIND_SERVICE",
+        "NET_BROADCAST",
+        "NET_RAW",
+        "PERFMON",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYSLOG",
+        "SYS_ADMIN",
+        "SYS_BOOT",
+        "SYS_CHROOT",
+        "SYS_MODULE",
+        "SYS_NICE",
+        "SYS_PACCT",
+        "SYS_PTRACE",
+        "SYS_RAWIO",
+        "SYS_RESOURCE",
+        "SYS_TIME",
+        "SYS_TTY_CONFIG",
+        "WAKE_ALARM",
+    ]
+)
+"""Those of capabilities(7)."""
 _DEVICE = re.compile(r"(?P<path>/dev/[^:\s]+)(?::(?P<inside>/dev/[^:\s]+))?(?::(?P<may>r?w?m?))?")
 _GPU = re.compile(r"[0-9]+|GPU-[0-9a-f-]+|MIG-[0-9A-Za-z/-]+|/dev/[^:\s+]+(?:\+/dev/[^:\s+]+)*")
 
@@ -82,10 +128,12 @@ def capabilities(raw: str) -> tuple[str, ...]:
     """Capabilities, with or without CAP_; see capabilities(7)."""
     found = []
     for word in words(raw.upper()):
-        match = _CAPABILITY.fullmatch(word)
-        if match is None or match["name"] == "ALL":
-            raise OptionValueError(f"'{word}' is no capability", "name each one that is needed, such as CHOWN")
-        found.append(match["name"])
+        name = word.removeprefix("CAP_")
+        if name not in _CAPABILITIES:
+            near = difflib.get_close_matches(name, sorted(_CAPABILITIES), n=1)
+            mend = f"did you mean {near[0]}?" if near else "name each one that is needed, such as CHOWN"
+            raise OptionValueError(f"'{word}' is no capability", mend)
+        found.append(name)
     return tuple(found)
 
 
