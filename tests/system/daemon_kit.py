@@ -116,10 +116,13 @@ class Daemon:
             for line in lines:
                 self._lines.put(line)
 
-    def wait_for(self, **wanted: str) -> dict[str, Any]:
-        """Read the daemon's log up to the next record that has these fields, and return it."""
+    def wait_for(self, silence: float = DEADLINE, /, **wanted: str) -> dict[str, Any]:
+        """Read the daemon's log up to the next record that has these fields, and return it.
+
+        The daemon may be silent for so many seconds.
+        """
         while True:
-            line = self._lines.get(timeout=DEADLINE)
+            line = self._lines.get(timeout=silence)
             self.log.append(line)
             record: dict[str, Any] = json.loads(line) if line.startswith("{") else {"message": line}
             if all(text in str(record.get(field)) for field, text in wanted.items()):

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.system
 EXIT_CLIENT_EXITING = 199
 COMPUTE_ERROR, ABORTED = 3, 6
 OTHERS = 0o077
+SILENT_SECONDS = 300.0
+"""A client waits for more than a minute before it reports a task that failed."""
 
 
 @attrs.define
@@ -61,7 +63,7 @@ class Site:
 
     def outcome(self) -> str:
         """How the next machine ends."""
-        gone = self.daemon.wait_for(event_what="gone")
+        gone = self.daemon.wait_for(SILENT_SECONDS, event_what="gone")
         return str(gone["machine_outcome"])
 
     def outputs(self, machine_id: str) -> Path:

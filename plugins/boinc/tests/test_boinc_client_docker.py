@@ -85,8 +85,8 @@ def test_containers_one_after_the_other_are_one_host_that_does_its_tasks(site: S
     site.write(section)
     site.daemon.conf.write_text(site.daemon.conf.read_text().replace("total_processors = 2", "total_processors = 1"))
     site.daemon.start()
-    assert site.daemon.wait_for(event_what="gone")["machine_outcome"].startswith("200 Success (1 tasks, ")
-    assert site.daemon.wait_for(event_what="gone")["machine_outcome"] == "300 Nothing to do"
+    assert site.daemon.wait_for(300.0, event_what="gone")["machine_outcome"].startswith("200 Success (1 tasks, ")
+    assert site.daemon.wait_for(300.0, event_what="gone")["machine_outcome"] == "300 Nothing to do"
     assert [name for name, _, _ in served.reported] == ["wu_1_0"]
     assert len(set(served.hosts)) == 1
     site.daemon.control.post("/drain", {"reason": "the test is over", "until": time.time()})
