@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import missing
+from engines import missing, needed
 
 from vac_core.testing.box import (
     DEADLINE,
@@ -160,7 +160,7 @@ def test_boxes_on_a_switch_hear_each_other_and_nobody_else() -> None:
 
 
 def test_libvirt_in_a_box_is_reached_from_outside_and_begins_with_nothing() -> None:
-    libvirt = pytest.importorskip("libvirt")
+    libvirt = needed("libvirt")
     if reason := unavailable(*LIBVIRT):
         missing(reason)
     with libvirt_host() as host:
@@ -176,7 +176,7 @@ def test_libvirt_in_a_box_is_reached_from_outside_and_begins_with_nothing() -> N
 
 
 def engine_answers(host: ContainerHost) -> dict[str, object]:
-    docker = pytest.importorskip("docker")
+    docker = needed("docker")
     client = docker.DockerClient(base_url=host.url, timeout=60)
     try:
         assert client.containers.list(all=True) == []
@@ -203,7 +203,7 @@ def test_podman_in_a_box_answers_as_docker_does() -> None:
 
 
 def test_guests_that_run_when_a_box_is_closed_leave_no_control_groups() -> None:
-    libvirt = pytest.importorskip("libvirt")
+    libvirt = needed("libvirt")
     if reason := unavailable(*LIBVIRT):
         missing(reason)
     name = f"left-{os.getpid()}"
