@@ -10,14 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vac_core.context.outputs import Limits, Usage, name_problem, usage_problem, with_file
-from vac_core.factory.outputs import (
-    DEEPEST,
-    open_plain,
-    output_changed,
-    output_names,
-    outputs_problem,
-    read_shutdown_message,
-)
+from vac_core.factory.outputs import DEEPEST, output_names, outputs_problem, read_shutdown_message
 from vac_core.testing import settings
 
 MIB = 1048576
@@ -62,25 +55,6 @@ def test_a_shutdown_message_is_read_but_not_without_end(tmp_path):
     assert len(read_shutdown_message(tmp_path)) == 512
 
 
-def _link(path):
-    (path.parent / "target").write_text("200 not mine")
-    path.symlink_to(path.parent / "target")
-
-
-def _hard_link(path):
-    (path.parent / "target").write_text("200 not mine")
-    path.hardlink_to(path.parent / "target")
-
-
-@pytest.mark.parametrize(
-    "make", [_link, _hard_link, os.mkfifo, os.mkdir], ids=["symlink", "hardlink", "pipe", "directory"]
-)
-def test_traps_in_place_of_a_shutdown_message_are_no_message(tmp_path, make):
-    make(tmp_path / "shutdown_message")
-    assert read_shutdown_message(tmp_path) is None
-    assert open_plain(tmp_path, "shutdown_message") is None
-
-
 def test_a_joboutputs_that_is_a_link_is_not_followed(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "shutdown_message").write_text("200 not mine")
@@ -88,15 +62,6 @@ def test_a_joboutputs_that_is_a_link_is_not_followed(tmp_path):
     assert read_shutdown_message(tmp_path / "joboutputs") is None
     assert output_names(tmp_path / "joboutputs", 10) == ()
     assert "cannot be read" in outputs_problem(tmp_path / "joboutputs", settings())
-
-
-def test_a_heartbeat_is_the_time_of_a_plain_file(tmp_path):
-    assert output_changed(tmp_path, "heartbeat") is None
-    (tmp_path / "heartbeat").write_text("0.1 0.1 0.1")
-    os.utime(tmp_path / "heartbeat", (1000.0, 1234.5))
-    assert output_changed(tmp_path, "heartbeat") == 1234.5
-    (tmp_path / "dangling").symlink_to(tmp_path / "heartbeat")
-    assert output_changed(tmp_path, "dangling") is None
 
 
 def test_outputs_within_the_limits_are_no_problem(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from workshop import LHCB, SERVICE, Odd, Workshop, tell
 from vac_core.context.delivery import DELIVERIES
 from vac_core.factory.binding import Binding
 from vac_core.factory.maker import ADDRESS, CREATION_DEADLINE_SECONDS
+from vac_core.factory.shared_files import write_shared
 from vac_core.interfaces import Context, ContextRequest, MachineTypeError, PluginError, Urls
 from vac_core.model import Machine, MachineState, Outcome
 from vac_core.testing import NOW, FakeContextualiser, FakeHypervisor, Life, machinetype, settings
@@ -79,6 +80,47 @@ class WithEnvironment(FakeContextualiser):
 
     def context(self, request: ContextRequest) -> Context:
         return attrs.evolve(super().context(request), environment={"JOBOUTPUTS": request.urls.joboutputs})
+
+
+class WithMedia(FakeContextualiser):
+    """Gives machines a directory that both write, and disks."""
+
+    shared: Mapping[str, bytes] = {"init_data.xml": b"<app_init_data/>"}
+
+    def context(self, request: ContextRequest) -> Context:
+        return attrs.evolve(super().context(request), shared=self.shared, floppy=b"f", cdrom=b"c")
+
+
+def test_what_a_context_has_besides_is_carried_and_its_shared_directory_made(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        one = shop.plan()
+        await shop.maker.make(shop.order(one, binding=Binding(shop.hypervisor, WithMedia(), None)))
+        assert shop.now(one).state is MachineState.STARTING
+        assert (shop.directory(one) / "shared" / "init_data.xml").read_bytes() == b"<app_init_data/>"
+
+    tell(story, tmp_path)
+
+
+def test_what_a_hypervisor_cannot_carry_is_the_machinetypes_fault(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        shop.hypervisor.media = frozenset({"cdrom"})
+        one = shop.plan()
+        await shop.maker.make(shop.order(one, binding=Binding(shop.hypervisor, WithMedia(), None)))
+        assert shop.now(one).state is MachineState.ENDED
+        hold = shop.faults.holds(LHCB, NOW)
+        assert hold is not None
+        assert hold.until is None
+        assert hold.reason.startswith("machinetype lhcb: its context has shared, floppy, which the hypervisor fake")
+        assert shop.hypervisor.host.machines == {}
+
+    tell(story, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a\0"])
+def test_a_shared_file_stays_in_its_directory(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PluginError, match="is no name of a file"):
+        write_shared(tmp_path, {name: b""})
+    assert list((tmp_path / "shared").iterdir()) == []
 
 
 def test_a_delivery_shapes_what_the_metadata_service_says(tmp_path: Path) -> None:

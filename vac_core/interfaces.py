@@ -70,6 +70,16 @@ class Context:
     public_keys: tuple[str, ...] = ()
     files: tuple[ContextFile, ...] = ()
     environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    shared: Mapping[str, bytes] | None = attrs.field(default=None, repr=False)
+    """Files, by name, in a directory that the machine and its factory both write; None where there is to be none.
+
+    A virtual machine mounts it by the tag ``shared``. As the next two, it takes a hypervisor that
+    `vac_core.powers.CarriesMedia`.
+    """
+    floppy: bytes = attrs.field(default=b"", repr=False)
+    """The image of a floppy disk that the machine is to have."""
+    cdrom: bytes = attrs.field(default=b"", repr=False)
+    """An ISO 9660 image that it is to have beside its seed."""
     details: Mapping[str, str] = attrs.field(factory=dict)
     """What is to be kept with the machine in the journal; never a secret."""
 
@@ -115,7 +125,8 @@ class CreateRequest:
     settings: Settings
     context: Context
     directory: Path
-    """The machine's own directory; machinefeatures/, jobfeatures/ and joboutputs/ are in it, made and filled."""
+    """The machine's own directory; machinefeatures/, jobfeatures/ and joboutputs/ are in it, made and filled, and
+    shared/ where its context has such a directory."""
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,8 @@ interfaces, methods may block, each is called in a worker thread with a deadline
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
 
 import attrs
 
@@ -62,6 +63,34 @@ class DeliversContexts(Protocol):
 
         The factory then makes ids of machines and what the metadata service says fit for it, and refuses user data
         that a machine could not use.
+        """
+
+
+SHARED: Final = "shared"
+"""The directory of `vac_core.interfaces.Context.shared`: its name in a machine's own directory, and the tag by which a
+virtual machine mounts it."""
+MEDIA: Final = (SHARED, "floppy", "cdrom")
+
+
+@runtime_checkable
+class CarriesMedia(Protocol):
+    """Machines can be given more than files and user data, as some guests of virtual machines expect it."""
+
+    media: frozenset[str]
+    """Those of `MEDIA` that it carries, named as the fields of `vac_core.interfaces.Context` are."""
+
+
+@runtime_checkable
+class WatchesMachines(Protocol):
+    """A contextualiser sees from outside what its machines come to, where their guests tell no factory."""
+
+    def look(self, machine: Machine, directory: Path, *, ended: bool) -> str:
+        """The shutdown message that a machine has come to; empty while it goes on.
+
+        Asked every few seconds while the machine runs or is paused, and once more when it has ended, before its outcome
+        is settled and its own ``directory`` is cleared. A machine that has come to a message is asked to end; what its
+        guest itself left as a shutdown message counts before this one. What is in ``directory`` is the guest's, and
+        hostile: `vac_core.guest_files` reads it.
         """
 
 

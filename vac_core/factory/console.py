@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from vac_core.factory.calls import Calls
-from vac_core.factory.outputs import open_plain
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
+from vac_core.guest_files import open_plain
 from vac_core.interfaces import Hypervisor
 from vac_core.model import Machine
 from vac_core.powers import KeepsLog

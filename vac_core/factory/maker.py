@@ -20,11 +20,12 @@ from vac_core.factory.calls import Calls
 from vac_core.factory.faults import Faults
 from vac_core.factory.features_files import write_features
 from vac_core.factory.roster import Roster
+from vac_core.factory.shared_files import write_shared
 from vac_core.factory.state_dir import StateDir
 from vac_core.factory.web.guests import write_tree
 from vac_core.interfaces import Context, ContextRequest, CreateRequest, Features, MachineTypeError, PluginError, Urls
 from vac_core.model import Happening, Machine, Outcome
-from vac_core.powers import ServesGuests
+from vac_core.powers import MEDIA, CarriesMedia, ServesGuests
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +118,9 @@ class Maker:
         given = _features(order)
         write_features(directory, given)
         context = _context(order, given, paths or urls_of(machine, order.service_url))
+        _refuse_uncarried(context, order)
+        if context.shared is not None:
+            write_shared(directory, context.shared)
         if paths is None or paths.machinefeatures.startswith(_WEB):
             tree = metadata_tree(context, random_seed=os.urandom(_SEED_OCTETS), delivery=order.binding.delivery)
             write_tree(directory / METADATA, tree)
@@ -162,6 +166,17 @@ def _refuse_unfit(context: Context, delivery: Delivery, machinetype: MachineType
     """It is tried again later, as what the VO publishes may change at any time."""
     if problems := user_data_problems(context.user_data, delivery):
         raise PluginError(f"user_data of machinetype {machinetype.name} cannot be used: {'; '.join(problems)}")
+
+
+def _refuse_uncarried(context: Context, order: Order) -> None:
+    hypervisor = order.binding.hypervisor
+    carried = hypervisor.media if isinstance(hypervisor, CarriesMedia) else frozenset()
+    wanted = {"shared": context.shared is not None, "floppy": bool(context.floppy), "cdrom": bool(context.cdrom)}
+    if missing := [medium for medium in MEDIA if wanted[medium] and medium not in carried]:
+        raise MachineTypeError(
+            f"machinetype {order.machinetype.name}: its context has {', '.join(missing)}, which the hypervisor "
+            f"{hypervisor.name} cannot give to a machine: choose another machine_model or contextualiser"
+        )
 
 
 def urls_of(machine: Machine, service_url: str) -> Urls:

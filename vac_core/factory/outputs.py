@@ -4,52 +4,25 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from vac_core.config.schema import Settings
 from vac_core.context.outputs import SHUTDOWN_MESSAGE, Limits, Usage, usage_problem
+from vac_core.guest_files import directory_fd, read_start
 from vac_core.model import SHUTDOWN_MESSAGE_MAX
 
 DEEPEST: Final = 32
 """Directories within directories that are followed when outputs are counted."""
 
-_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK: Final = 512
 
 
-@contextmanager
-def directory_fd(path: str | Path, *, within: int | None = None) -> Iterator[int]:
-    """A descriptor of a directory that is no symbolic link; raises `OSError`."""
-    descriptor = os.open(path, _DIRECTORY, dir_fd=within)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def open_plain(directory: Path, name: str) -> BinaryIO | None:
-    """Open a file to read, if it is a plain one that has no other name; never waits, follows no link."""
-    with suppress(OSError), directory_fd(directory) as parent:
-        file = os.fdopen(os.open(name, _FILE, dir_fd=parent), "rb")
-        about = os.fstat(file.fileno())
-        if stat.S_ISREG(about.st_mode) and about.st_nlink == 1:
-            return file
-        file.close()
-    return None
-
-
 def read_shutdown_message(joboutputs: Path) -> bytes | None:
     """The start of a machine's shutdown message, at most 512 octets; None if it left none that can be read."""
-    file = open_plain(joboutputs, SHUTDOWN_MESSAGE)
-    if file is None:
-        return None
-    with file:
-        return file.read(SHUTDOWN_MESSAGE_MAX)
+    return read_start(joboutputs, SHUTDOWN_MESSAGE, SHUTDOWN_MESSAGE_MAX)
 
 
 def leave_shutdown_message(joboutputs: Path, message: str) -> None:
@@ -64,14 +37,6 @@ def leave_shutdown_message(joboutputs: Path, message: str) -> None:
         os.fdopen(os.open(SHUTDOWN_MESSAGE, _NEW_FILE, 0o644, dir_fd=directory), "wb") as file,
     ):
         file.write(octets)
-
-
-def output_changed(joboutputs: Path, name: str) -> float | None:
-    """When an output, such as a heartbeat file, last changed (Unix seconds); None if it is no plain file."""
-    with suppress(OSError), directory_fd(joboutputs) as directory:
-        about = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        return about.st_mtime if stat.S_ISREG(about.st_mode) else None
-    return None
 
 
 def output_names(joboutputs: Path, most: int) -> tuple[str, ...]:

@@ -16,9 +16,10 @@ from vac_core.decide.ends import PAUSED, StopReason, due, requested
 from vac_core.factory.calls import Calls
 from vac_core.factory.ender import Ender
 from vac_core.factory.features_files import update_shutdowntime
-from vac_core.factory.outputs import output_changed, outputs_problem
+from vac_core.factory.outputs import outputs_problem
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
+from vac_core.guest_files import changed_at
 from vac_core.interfaces import Hypervisor, PluginError
 from vac_core.model import Machine, MachineState
 from vac_core.powers import CanCap, CanPause
@@ -79,7 +80,7 @@ class Warden:
             return PAUSED
         heartbeat = None
         if machinetype is not None and machinetype.heartbeat_file is not None:
-            heartbeat = output_changed(self._state.machine(machine.id) / JOBOUTPUTS, machinetype.heartbeat_file)
+            heartbeat = changed_at(self._state.machine(machine.id) / JOBOUTPUTS, machinetype.heartbeat_file)
         resumed = machine.details.get(_RESUMED)
         return due(
             machine,

@@ -10,7 +10,7 @@ import attrs
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import CreateRequest, Home, Hypervisor, MachineTypeError, Observed, PluginError, Urls
 from vac_core.model import Health
-from vac_core.powers import Resources
+from vac_core.powers import MEDIA, Resources
 from vac_core.testing.host import FakeHost, FakeMachine
 
 
@@ -22,6 +22,7 @@ class FakeHypervisor(Hypervisor):
     ) -> None:
         self.name = name
         self.machine_models = machine_models
+        self.media = frozenset(MEDIA)
         self.host = host or FakeHost()
         self._factory = ""
 

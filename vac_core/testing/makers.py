@@ -10,6 +10,7 @@ from typing import Any, Final
 from vac_core.config.schema import MachineType, Settings
 from vac_core.interfaces import Context, ContextRequest, CreateRequest, Features, Home, PluginError, SpaceView, Urls
 from vac_core.model import Capacity, FactoryReport, Machine, MachineState, TypeReport
+from vac_core.powers import SHARED
 from vac_core.situation import Situation, TypeTotals
 
 NOW: Final = 1_700_000_000.0
@@ -120,11 +121,16 @@ def create_request(
     directory = at.machines_dir / made.id
     for name in ("machinefeatures", "jobfeatures", "joboutputs"):
         (directory / name).mkdir(parents=True, exist_ok=True)
+    given = context(made, **changes)
+    if given.shared is not None:
+        (directory / SHARED).mkdir()
+        for name, content in given.shared.items():
+            (directory / SHARED / name).write_bytes(content)
     return CreateRequest(
         machine=made,
         machinetype=of_type or machinetype(made.machinetype, machine_model=made.machine_model),
         settings=at.settings(),
-        context=context(made, **changes),
+        context=given,
         directory=directory,
     )
 

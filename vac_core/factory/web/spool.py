@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from vac_core.context.outputs import Limits, usage_problem, with_file
-from vac_core.factory.outputs import directory_fd, room, usage
+from vac_core.factory.outputs import room, usage
+from vac_core.guest_files import directory_fd
 
 JOBOUTPUTS: Final = "joboutputs"
 """Directory of a machine that holds what it left."""

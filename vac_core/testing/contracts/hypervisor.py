@@ -18,7 +18,17 @@ from vac_core.config.schema import MachineType
 from vac_core.context.delivery import DELIVERIES
 from vac_core.interfaces import CreateRequest, Home, Hypervisor, MachineTypeError, Urls
 from vac_core.model import Health
-from vac_core.powers import CanCap, CanPause, DeliversContexts, HasResources, KeepsLog, Resources, ServesGuests
+from vac_core.powers import (
+    MEDIA,
+    CanCap,
+    CanPause,
+    CarriesMedia,
+    DeliversContexts,
+    HasResources,
+    KeepsLog,
+    Resources,
+    ServesGuests,
+)
 from vac_core.testing.contracts.host import Host, opened
 from vac_core.testing.makers import create_request, machine, machinetype
 from vac_core.testing.makers import home as make_home
@@ -289,6 +299,11 @@ class HypervisorContract:
         for address, port in host.hypervisor.service_addresses():
             assert ipaddress.ip_address(address) not in given
             assert 0 < port < 65536
+
+    def test_what_it_carries_are_media_that_there_are(self, host: Host) -> None:
+        if not isinstance(host.hypervisor, CarriesMedia):
+            pytest.skip("this hypervisor carries no media")
+        assert host.hypervisor.media <= set(MEDIA)
 
     def test_its_way_of_delivery_is_one_that_there_is(self, host: Host) -> None:
         if not isinstance(host.hypervisor, DeliversContexts):
