@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from vac_core.cli.invocation import Invocation
 from vac_core.cli.main import cli
+from vac_core.cli.site import foreseen
+from vac_core.config.problems import Severity
+from vac_core.plugins import PluginRecord, PluginState, Registry
 
 GOOD = (
     "[settings]\nvac_space = vac01.example.org\n"
@@ -87,6 +91,17 @@ def test_names_in_settings_that_stand_for_nothing_are_warned_of(vac: Vac, site: 
     assert second == "warning: [settings] peer_finders: no plugin provides 'pigeons': there are: static"
     assert third.startswith("warning: [settings] block_plugins: no plugin 'dokcer' is installed")
     assert fourth.startswith("warning: [settings]: vacquery_key_file /no/such/key cannot be read")
+
+
+def test_a_plugin_that_failed_is_warned_of_also_where_the_files_are_broken(site: Path) -> None:
+    invocation = Invocation(config=(site,))
+    invocation.registry = Registry(
+        records=(PluginRecord(name="worm", state=PluginState.FAILED, error="worm and mole both declare hole"),)
+    )
+    site.write_text("[settings]\n")
+    (warned,) = foreseen(invocation)
+    assert warned.severity is Severity.WARNING
+    assert "plugin worm: worm and mole both declare hole" in str(warned)
 
 
 def test_show_tells_what_is_in_force(vac: Vac, site: Path) -> None:

@@ -226,6 +226,10 @@ OPTIONS = """
     class Taken:
         max_processors: int = option("The core's own.", integer(0), 1)
 
+    @attrs.frozen(kw_only=True)
+    class Old:
+        vm_model: int = option("The core's own, by its old name.", integer(0), 1)
+
     @hookimpl
     def vac_options():
         return [OptionSet(name="{name}", section="plugin", schema=Depth), SECOND]
@@ -251,6 +255,7 @@ def test_option_sets_and_commands_are_collected(install: Install, load: Callable
         ("OptionSet(name='pit', section='settings', schema=Depth)", "section is 'settings'"),
         ("OptionSet(name='pit', section='machinetype', schema=dict)", "give an attrs class"),
         ("OptionSet(name='pit', section='machinetype', schema=Taken)", "declares max_processors"),
+        ("OptionSet(name='pit', section='machinetype', schema=Old)", "declares vm_model"),
     ],
 )
 def test_options_that_nobody_could_set_are_refused(
@@ -260,6 +265,57 @@ def test_options_that_nobody_could_set_are_refused(
     registry = load()
     assert why in record(registry, "pit").error
     assert len(registry.option_sets) == 1
+
+
+DIGGING = """
+    import attrs
+    from vac_core.config.read import integer
+    from vac_core.hookspecs import hookimpl
+    from vac_core.interfaces import OptionSet
+    from vac_core.options import option
+
+    @attrs.frozen(kw_only=True)
+    class Digging:
+        OPTIONS
+
+    @hookimpl
+    def vac_options():
+        return [OptionSet(name="{name}", section="machinetype", schema=Digging)]
+"""
+HOLE = "hole: int = option('Its depth.', integer(0), 1, deprecated=('pit',))"
+FAMILY = "earth: dict = option('Where it goes.', integer(0), many=True)"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "named"),
+    [
+        (HOLE, HOLE, "hole, pit"),
+        (HOLE, "pit: int = option('An old name of the other.', integer(0), 1)", "pit"),
+        (FAMILY, "earth_left: int = option('One of a family.', integer(0), 1)", "earth_left"),
+        (FAMILY, FAMILY, "earth_xxx"),
+    ],
+)
+def test_an_option_of_machinetypes_that_two_plugins_declare_is_the_first_ones(
+    first: str, second: str, named: str, install: Install, load: Callable[..., Registry]
+) -> None:
+    install("mole", DIGGING.replace("OPTIONS", first))
+    install("worm", DIGGING.replace("OPTIONS", second))
+    registry = load()
+    refused = record(registry, "worm")
+    assert f"worm (vac-worm) and mole (vac-mole) both declare {named} of machinetypes" in refused.error
+    assert [(one.name, one.state) for one in registry.records] == [
+        ("mole", PluginState.ACTIVE),
+        ("worm", PluginState.FAILED),
+    ]
+    assert [one.name for one in registry.option_sets] == ["mole"]
+
+
+def test_a_plugin_may_not_declare_an_option_of_machinetypes_twice(
+    install: Install, load: Callable[..., Registry]
+) -> None:
+    again = ", OptionSet(name='again', section='machinetype', schema=Digging)]"
+    install("mole", DIGGING.replace("OPTIONS", HOLE).replace("Digging)]", f"Digging){again}"))
+    assert "declares hole, pit of machinetypes twice" in record(load(), "mole").error
 
 
 def test_a_hypervisor_must_say_its_machine_models(install: Install, load: Callable[..., Registry]) -> None:

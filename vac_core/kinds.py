@@ -9,9 +9,9 @@ from typing import Any, Final
 import attrs
 import click
 
-from vac_core.config.schema import MachineType
+from vac_core.config.schema import MachineType, VacuumPipe
+from vac_core.config.vocabulary import in_both
 from vac_core.interfaces import Contextualiser, Hypervisor, Observer, OptionSet, PeerFinder, Policy
-from vac_core.options import options_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SECTIONS: Final = ("plugin", "machinetype")
@@ -36,7 +36,7 @@ def _option_set(one: OptionSet, plugin: str) -> str | None:
     if not (isinstance(one.schema, type) and attrs.has(one.schema)):
         return f"its schema is {one.schema!r}: give an attrs class"
     if one.section == "machinetype":
-        taken = sorted(options_of(one.schema).keys() & options_of(MachineType).keys())
+        taken = sorted({*in_both(one.schema, MachineType), *in_both(one.schema, VacuumPipe)})
         if taken:
             return f"it declares {', '.join(taken)}, which the core declares already: take another name"
     return None

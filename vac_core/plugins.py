@@ -19,6 +19,7 @@ import click
 import pluggy
 
 from vac_core import hookspecs
+from vac_core.config.vocabulary import in_both
 from vac_core.interfaces import Contextualiser, Hypervisor, Observer, OptionSet, PeerFinder, PluginError, Policy
 from vac_core.kinds import KINDS, Kind
 
@@ -206,11 +207,21 @@ class _Shelf:
         key = kind.key(one)
         holder = self._owners.get((kind.name, key))
         if holder is None:
-            return None
+            return self._clash(one, record) if isinstance(one, OptionSet) else None
         if holder == record.name:
             return f"it provides the {kind.name} {key} twice"
-        theirs = self._records[holder].distribution
-        return (
-            f"{record.name} ({record.distribution}) and {holder} ({theirs}) both provide the {kind.name} {key}: "
-            "block one of them"
-        )
+        return f"{self._both(record, holder)} provide the {kind.name} {key}: block one of them"
+
+    def _clash(self, one: OptionSet, record: PluginRecord) -> str | None:
+        """Say which options of machinetypes another set has already, if any: each must have one meaning."""
+        for key, other in self._objects["options"].items():
+            shared = in_both(one.schema, other.schema) if one.section == other.section == "machinetype" else ()
+            if shared:
+                holder, named = self._owners["options", key], ", ".join(shared)
+                if holder == record.name:
+                    return f"it declares {named} of machinetypes twice"
+                return f"{self._both(record, holder)} declare {named} of machinetypes: block one of them"
+        return None
+
+    def _both(self, record: PluginRecord, holder: str) -> str:
+        return f"{record.name} ({record.distribution}) and {holder} ({self._records[holder].distribution}) both"

@@ -124,6 +124,21 @@ def test_a_daemon_that_is_killed_while_files_are_broken_comes_back_with_the_last
     assert daemon.wait_for(event_what="gone", machine_id=machine_id)["machine_outcome"] == "200 watched"
 
 
+def test_a_plugin_that_failed_is_told_of_in_the_log(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = tmp_path / "packages" / "vac_dive-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: vac-dive\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[vac]\ndive = fake_no_such_module\n")
+    monkeypatch.setenv("PYTHONPATH", str(about.parent))
+    daemon.write_site("")
+    daemon.start()
+    told = daemon.wait_for(message="plugin dive: ")
+    assert "fake_no_such_module" in told["message"]
+    assert told["levelname"] == "ERROR"
+
+
 def test_stop_is_graceful_first(daemon: Daemon, gates: tuple[Gate, Gate]) -> None:
     running, _ = gates
     script = shell(

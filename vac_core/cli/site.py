@@ -46,6 +46,9 @@ def foreseen(invocation: Invocation) -> Iterator[Problem]:
     from vac_core.cli.prospects import prospect
     from vac_core.config.places import placed
 
+    for record in invocation.registry.failed:
+        mend = "mend, uninstall or block it: what it lacks cannot be used or configured"
+        yield Problem(severity=Severity.WARNING, what=f"plugin {record.name}: {record.error}", mend=mend)
     site = invocation.loaded.site
     if site is None:
         return

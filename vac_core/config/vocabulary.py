@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 import attrs
@@ -57,6 +57,12 @@ class Vocabulary:
             for old in meaning.declared.deprecated:
                 self._names.setdefault(old, Meaning(meaning.option, meaning.declared, deprecated=True))
 
+    @property
+    def words(self) -> Iterator[str]:
+        """All that it has a meaning for: names of today, old ones, and one of each family, which ends with ``xxx``."""
+        yield from self._names
+        yield from (f"{family}_xxx" for family in self._families)
+
     def meaning(self, name: str) -> Meaning | None:
         """What a name means, or None for an unknown one."""
         if name in self._names:
@@ -73,6 +79,12 @@ class Vocabulary:
         if not found:
             return None
         return self._names[found[0]].option if found[0] in self._names else found[0]
+
+
+def in_both(one: type[Any], other: type[Any]) -> list[str]:
+    """Options to which each of two schemas would give a meaning, old names and families among them."""
+    mine, theirs = Vocabulary([one]), Vocabulary([other])
+    return sorted({*filter(theirs.meaning, mine.words), *filter(mine.meaning, theirs.words)})
 
 
 RETIRED: Final[Mapping[str, Mapping[str, str]]] = {

@@ -65,6 +65,8 @@ def run(launch: Launch) -> int:
         return EXIT_PROBLEM
     try:
         registry = load_plugins(launch.block)
+        for record in registry.failed:
+            _log.error("plugin %s: %s", record.name, record.error)
         source = _open_site(launch, state, registry)
         journal = Journal(state.journal)
         asyncio.run(_run(state, journal, source, registry))
