@@ -18,6 +18,7 @@ from vac_core.factory.faults import Faults
 from vac_core.factory.herald import Herald
 from vac_core.factory.journal import JournalError
 from vac_core.factory.knowledge import Knowledge
+from vac_core.factory.lookout import Lookout
 from vac_core.factory.maker import Maker, Order
 from vac_core.factory.new_machine import new_machine
 from vac_core.factory.peers import PeerKeeper
@@ -29,8 +30,9 @@ from vac_core.factory.timekeeping import JumpWatch
 from vac_core.factory.trades import TradeBook, Trades
 from vac_core.factory.warden import Warden
 from vac_core.factory.watcher import Watcher
-from vac_core.interfaces import Hypervisor, PluginError, SpaceView
+from vac_core.interfaces import Contextualiser, Hypervisor, PluginError, SpaceView
 from vac_core.model import Machine
+from vac_core.powers import WatchesMachines
 from vac_core.situation import Situation
 
 _log = logging.getLogger(__name__)
@@ -77,8 +79,15 @@ class Factory:
         self._view = self.knowledge.view(self.site, given.clock())
         self._abort_untold = False
         self._failing: dict[str, str] = {}
+        self.lookout = Lookout(given.state, self.roster, self.ender, given.calls, self._contextualiser_of)
+        self.watcher.before_end = self.lookout.last_look
         self.ender.look_again = self.look_soon
         self.ender.ended = self._mind_abort
+
+    def _contextualiser_of(self, machine: Machine) -> Contextualiser | None:
+        machinetype = self.site.machinetypes.get(machine.machinetype)
+        one = None if machinetype is None else self.given.crew.contextualisers.get(machinetype.contextualiser)
+        return one if one is not None and self.given.crew.started("contextualiser", one) else None
 
     def wake(self) -> None:
         """Something has changed: decide soon."""
@@ -105,6 +114,8 @@ class Factory:
         await self._observe(full=True)
         self.background.start(self.peers.run())
         self.background.start(self.follower.run())
+        if any(isinstance(one, WatchesMachines) for one in crew.contextualisers.values()):
+            self.background.start(self.lookout.run())
 
     def _watch(self, hypervisor: Hypervisor, loop: asyncio.AbstractEventLoop) -> None:
         def changed(_machine_id: str) -> None:

@@ -94,6 +94,7 @@ def troubles(factory: Factory) -> Mapping[str, str]:
         **{f"observer {name}": trouble for name, trouble in factory.herald.troubles.items()},
         **factory.follower.troubles,
         **factory.ender.troubles,
+        **{f"looking at machine {machine_id}": trouble for machine_id, trouble in factory.lookout.failing.items()},
         **{f"policy {name}": why for name, why in (factory.plan.failures if factory.plan else {}).items()},
         **background,
         **factory.troubles,

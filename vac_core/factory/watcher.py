@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from vac_core.factory.reconcile import Finding, reconcile
 from vac_core.factory.roster import Roster
 from vac_core.factory.usage import UsageMeter
 from vac_core.interfaces import Hypervisor, Observed, PluginError
-from vac_core.model import Happening
+from vac_core.model import Happening, Machine
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ class Watcher:
         self._clock = clock
         self.usage = UsageMeter()
         self.troubles: dict[str, str] = {}
+        self.before_end: Callable[[Sequence[Machine]], Awaitable[None]] = _nothing
+        """Awaited with machines that have ended, before their outcomes are settled."""
 
     async def look(self, hypervisor: Hypervisor, in_creation: set[str]) -> None:
         """List one hypervisor's machines and journal what happened to them."""
@@ -57,6 +59,14 @@ class Watcher:
             self._trouble(hypervisor.name, str(error))
             return
         self.troubles.pop(hypervisor.name, None)
+        there = {one.machine_id for one in listed if not one.ended}
+        await self.before_end(
+            [
+                machine
+                for machine in self._roster.alive
+                if machine.hypervisor == hypervisor.name and machine.id in settled and machine.id not in there
+            ]
+        )
         ours = [machine for machine in self._roster.unfinished if machine.hypervisor == hypervisor.name]
         now = {machine.id for machine in ours}
         reconciliation = reconcile(ours, listed, frozenset((before | now | in_creation) - (settled & now)))
@@ -96,6 +106,10 @@ class Watcher:
         if self.troubles.get(name) != message:
             _log.error("%s", message)
         self.troubles[name] = message
+
+
+async def _nothing(_machines: Sequence[Machine]) -> None:
+    return
 
 
 def _listed(hypervisor: Hypervisor) -> list[Observed]:
