@@ -67,6 +67,20 @@ def test_three_factories_are_drawn_with_one_line_each() -> None:
     assert "wn03.example.org: docker: no daemon at its socket" in lines
 
 
+def test_machines_that_say_how_far_they_are_are_shown_the_furthest_first() -> None:
+    machines = [shown_machine(n, "theory", progress=None if n == 0 else n / 16) for n in range(13)]
+    lines = drawn(render([status(machines=machines)])).splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("MACHINE "))
+    assert [line.split()[:3] for line in lines[start + 1 : start + 11]] == [
+        [f"wn01-{n:02}.example.org", "theory", f"{n / 16:.0%}"] for n in range(12, 2, -1)
+    ]
+    assert lines[start + 11] == "and 2 more that say how far they are"
+
+
+def test_where_no_machine_says_how_far_it_is_there_is_no_such_table() -> None:
+    assert "DONE" not in drawn(render([status()]))
+
+
 def test_a_failed_plugin_and_silent_peers_are_seen_at_once() -> None:
     failed = status(
         plugins=[{"name": "docker", "state": "failed"}], peers={"silent": ["wn09.example.org"], "polled": 1}

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vac_core.context.outputs import Limits, Usage, name_problem, usage_problem, with_file
-from vac_core.factory.outputs import DEEPEST, output_names, outputs_problem, read_shutdown_message
+from vac_core.factory.outputs import (
+    DEEPEST,
+    FRACTION_DONE,
+    output_names,
+    outputs_problem,
+    read_progress,
+    read_shutdown_message,
+)
 from vac_core.testing import settings
 
 MIB = 1048576
@@ -55,6 +62,31 @@ def test_a_shutdown_message_is_read_but_not_without_end(tmp_path):
     assert len(read_shutdown_message(tmp_path)) == 512
 
 
+@pytest.mark.parametrize(
+    ("said", "progress"),
+    [
+        (b"0.25\n", 0.25),
+        (b"0.1\n0.2\r\n0.3", 0.3),
+        (b"x" * 10**6 + b"\n1", 1.0),
+        (b"", None),
+        (b"soon", None),
+        (b"1.5", None),
+        (b"-0.1", None),
+        (b"nan", None),
+        (b"\xff", None),
+    ],
+)
+def test_progress_is_the_last_part_that_a_machine_says(tmp_path, said, progress):
+    (tmp_path / FRACTION_DONE).write_bytes(said)
+    assert read_progress(tmp_path) == progress
+
+
+def test_a_machine_that_says_nothing_has_no_progress(tmp_path):
+    assert read_progress(tmp_path) is None
+    os.mkfifo(tmp_path / FRACTION_DONE)
+    assert read_progress(tmp_path) is None
+
+
 def test_a_joboutputs_that_is_a_link_is_not_followed(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "shutdown_message").write_text("200 not mine")
@@ -73,9 +105,8 @@ def test_outputs_within_the_limits_are_no_problem(tmp_path):
 def test_ten_gigabytes_are_a_problem_that_names_the_option(tmp_path):
     with (tmp_path / "deeper").open("wb") as file:
         file.truncate(10 * 10**9)
-    assert outputs_problem(tmp_path, settings()) == (
-        "joboutputs holds more than 100 MiB: the most that joboutputs_max_mb allows"
-    )
+    problem = outputs_problem(tmp_path, settings())
+    assert problem == f"{tmp_path.name} holds more than 100 MiB: the most that joboutputs_max_mb allows"
 
 
 def test_room_that_is_taken_beyond_a_file_s_end_counts(tmp_path):
@@ -96,7 +127,7 @@ def test_a_hundred_thousand_files_are_a_problem_found_without_counting_them_all(
     names = output_names(tmp_path, 1000)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert problem == "joboutputs holds more than 1000 files: the most that joboutputs_max_files allows"
+    assert problem == f"{tmp_path.name} holds more than 1000 files: the most that joboutputs_max_files allows"
     assert len(names) == 1000
     assert peak < MIB
 

@@ -15,7 +15,7 @@ from vac_core.decide.ends import (
     final_outcome,
     requested,
 )
-from vac_core.model import MachineState, Outcome
+from vac_core.model import RETRY_MOST, MachineState, Outcome
 from vac_core.testing.makers import NOW, machine, machinetype
 
 LONG_UP = NOW - 7200.0
@@ -135,3 +135,20 @@ def test_whatever_a_guest_leaves_there_is_an_outcome(message, started, exit_code
     outcome = end(of=machine(started=started), shutdown_message=message, exit_code=exit_code)
     assert outcome.code is None or 100 <= outcome.code <= 999
     assert str(outcome).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "seconds"),
+    [
+        (300, "It waits (retry after 600 s)", 600),
+        (700, "(retry after 600 s)", 600),
+        (300, "It waits (retry after 999999999 s)", RETRY_MOST),
+        (300, "It waits (retry after 600 s) or not", 0),
+        (300, "It waits (retry after -600 s)", 0),
+        (300, "It waits", 0),
+        (200, "Done (retry after 600 s)", 0),
+        (None, "(retry after 600 s)", 0),
+    ],
+)
+def test_an_abort_may_ask_not_to_be_tried_again_for_a_while(code, text, seconds):
+    assert Outcome(code, text).retry_after == seconds

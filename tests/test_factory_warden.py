@@ -201,6 +201,31 @@ def test_outputs_over_their_limits_end_their_machine_alone(tmp_path: Path) -> No
     tell(story, tmp_path, STUBBORN)
 
 
+def test_what_it_writes_into_its_shared_directory_counts_too(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        one = await shop.make()
+        (shop.directory(one) / "shared").mkdir()
+        for number in range(11):
+            (shop.directory(one) / "shared" / str(number)).touch()
+        await shop.warden.check_outputs(settings(joboutputs_max_files=10))
+        assert "shared holds more than 10 files" in (stop_reason(shop, one) or "")
+
+    tell(story, tmp_path, STUBBORN)
+
+
+def test_how_far_a_machine_says_it_is_is_kept(tmp_path: Path) -> None:
+    async def story(shop: Workshop) -> None:
+        one, silent = await shop.make(0), await shop.make(1)
+        (shop.directory(one) / "joboutputs" / "fraction_done").write_text("0.25\n")
+        await shop.warden.check_outputs(settings())
+        assert (shop.now(one).progress, shop.now(silent).progress) == (0.25, None)
+        (shop.directory(one) / "joboutputs" / "fraction_done").write_text("more than before")
+        await shop.warden.check_outputs(settings())
+        assert shop.now(one).progress is None
+
+    tell(story, tmp_path)
+
+
 def test_a_machine_that_ends_while_its_outputs_are_counted_is_left_to_that(tmp_path: Path) -> None:
     async def story(shop: Workshop) -> None:
         one = await shop.make()

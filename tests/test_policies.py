@@ -32,8 +32,8 @@ def running(**hs06):
     return {name: TypeTotals(running_hs06=value) for name, value in hs06.items()}
 
 
-def after_abort(seconds, unproven=0, **about):
-    abort = Abort(time=NOW - seconds, factory="wn07.example.org", outcome=Outcome(300, "No more work"))
+def after_abort(seconds, unproven=0, text="No more work", **about):
+    abort = Abort(time=NOW - seconds, factory="wn07.example.org", outcome=Outcome(300, text))
     totals = {"lhcb": TypeTotals(last_abort=abort, num_before_fizzle=unproven)}
     return situation([machinetype(backoff_seconds=100, fizzle_seconds=600)], totals=totals, **about)
 
@@ -114,6 +114,14 @@ class TestResting:
 
     def test_a_clock_that_was_set_back_does_not_stretch_the_rest(self, policy) -> None:
         assert vetoes(policy, after_abort(-9999.0))["lhcb"].until == NOW + 100.0
+
+
+def test_a_machine_may_ask_for_a_longer_rest_which_vac3_did_not_heed() -> None:
+    asked = after_abort(40.0, text="Later (retry after 250 s)")
+    assert vetoes(Backoff(), asked)["lhcb"].until == NOW + 210.0
+    assert vetoes(Vac3(), asked)["lhcb"].until == NOW + 60.0
+    shorter = after_abort(40.0, text="Later (retry after 50 s)")
+    assert vetoes(Backoff(), shorter)["lhcb"].until == NOW + 60.0
 
 
 def test_the_machinetype_furthest_below_its_share_goes_first() -> None:

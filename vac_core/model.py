@@ -15,6 +15,10 @@ ABORT_FROM: Final = 300
 SHUTDOWN_MESSAGE_MAX: Final = 512
 """Octets of a shutdown message that are read; a guest wrote it, so the rest is ignored."""
 
+RETRY_MOST: Final = 86400
+"""Seconds for which a machine may ask that no other of its machinetype is tried."""
+
+_RETRY_AFTER = re.compile(r"\(retry after ([0-9]{1,9}) s\)\s*\Z", re.ASCII)
 _SHUTDOWN_MESSAGE = re.compile(r"([1-9][0-9]{2})(?: ([^\r\n]*))?(?:[\r\n]|\Z)")
 
 
@@ -79,6 +83,13 @@ class Outcome:
         """Whether the machine found nothing it could do, so that its machinetype must back off."""
         return self.code is not None and self.code >= ABORT_FROM
 
+    @property
+    def retry_after(self) -> int:
+        """For how many seconds an aborted machine asks not to be tried again, by ``(retry after N s)`` at the end of
+        its text; 0 where it does not, and never more than `RETRY_MOST`."""
+        found = _RETRY_AFTER.search(self.text) if self.is_abort else None
+        return min(int(found[1]), RETRY_MOST) if found else 0
+
     def __str__(self) -> str:
         if self.code is None:
             return self.text
@@ -126,6 +137,8 @@ class Machine:
     cpu_seconds: float = 0.0
     cpu_percentage: float | None = None
     """Its use of late, above 100 where it has several processors; None where that is not known."""
+    progress: float | None = None
+    """How much of its work is done by its own word, from 0 to 1; None where it does not tell."""
     outcome: Outcome | None = None
     fqan: str = ""
     token: str = attrs.field(default="", repr=False)

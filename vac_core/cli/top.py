@@ -20,6 +20,7 @@ Frame = Mapping[str, Any]
 
 _COLOURS: Final = ("cyan", "magenta", "yellow", "green", "blue", "red")
 _BAR_WIDTH: Final = 24
+_MOST_IN_PROGRESS: Final = 10
 _MARKS: Final = {"planned": ".", "starting": "o", "running": "#", "paused": "=", "stopping": "x"}
 _ALIVE: Final = frozenset(_MARKS)
 
@@ -72,7 +73,10 @@ def render(
     parts: list[RenderableType] = [_headline(frames, title), Text("")]
     if totals:
         parts += [_share_table(shares(totals, now), colours), Text("")]
-    parts += [_factory_table(frames, now, colours), Text(""), *_reasons(frames, now)]
+    parts += [_factory_table(frames, now, colours), Text("")]
+    if told := _in_progress(frames):
+        parts += [_progress_table(told, now, colours), Text("")]
+    parts += _reasons(frames, now)
     return Group(*parts)
 
 
@@ -164,6 +168,31 @@ def slots(frame: Frame, colours: Mapping[str, str]) -> Text:
     free = frame["capacity"]["free"] if "capacity" in frame else 0
     drawn.append("-" * free, style="dim")
     return drawn
+
+
+def _in_progress(frames: Iterable[Frame]) -> list[Mapping[str, Any]]:
+    """Machines that say how far they are, the furthest first."""
+    told = [one for frame in frames for one in alive(frame) if one.get("progress") is not None]
+    return sorted(told, key=lambda one: (-one["progress"], str(one["name"])))
+
+
+def _progress_table(machines: Sequence[Mapping[str, Any]], now: float, colours: Mapping[str, str]) -> RenderableType:
+    left = len(machines) - _MOST_IN_PROGRESS
+    drawn = table(
+        ("MACHINE", "MACHINETYPE", "DONE", "", "AGE"),
+        [
+            (
+                clean(str(one["name"])),
+                Text(clean(one["machinetype"]), style=colours[one["machinetype"]]),
+                f"{one['progress']:.0%}",
+                bar(one["progress"], 1.0, colours[one["machinetype"]]),
+                shown_span(now - one["created"]),
+            )
+            for one in machines[:_MOST_IN_PROGRESS]
+        ],
+        right=("DONE", "AGE"),
+    )
+    return Group(drawn, Text(f"and {left} more that say how far they are", style="dim")) if left > 0 else drawn
 
 
 def _state(frame: Frame, now: float) -> Text:

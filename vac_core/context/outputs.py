@@ -45,12 +45,12 @@ def name_problem(name: str) -> str | None:
     )
 
 
-def usage_problem(usage: Usage, limits: Limits) -> str | None:
-    """Say which limit is passed, and by which option it is set; None if none is."""
+def usage_problem(usage: Usage, limits: Limits, where: str = "joboutputs") -> str | None:
+    """Say which limit is passed there, and by which option it is set; None if none is."""
     if usage.files > limits.files:
-        return f"joboutputs holds more than {limits.files} files: the most that joboutputs_max_files allows"
+        return f"{where} holds more than {limits.files} files: the most that joboutputs_max_files allows"
     if usage.octets > limits.octets:
-        return f"joboutputs holds more than {limits.octets // _MIB} MiB: the most that joboutputs_max_mb allows"
+        return f"{where} holds more than {limits.octets // _MIB} MiB: the most that joboutputs_max_mb allows"
     return None
 
 

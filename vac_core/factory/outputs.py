@@ -10,14 +10,18 @@ from typing import Final
 
 from vac_core.config.schema import Settings
 from vac_core.context.outputs import SHUTDOWN_MESSAGE, Limits, Usage, usage_problem
-from vac_core.guest_files import directory_fd, read_start
+from vac_core.guest_files import directory_fd, open_plain, read_start
 from vac_core.model import SHUTDOWN_MESSAGE_MAX
+
+FRACTION_DONE: Final = "fraction_done"
+"""The output in which a machine says how far it is."""
 
 DEEPEST: Final = 32
 """Directories within directories that are followed when outputs are counted."""
 
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK: Final = 512
+_PROGRESS_MAX: Final = 4096
 
 
 def read_shutdown_message(joboutputs: Path) -> bytes | None:
@@ -39,6 +43,21 @@ def leave_shutdown_message(joboutputs: Path, message: str) -> None:
         file.write(octets)
 
 
+def read_progress(joboutputs: Path) -> float | None:
+    """How far a machine says it is: the last line of its ``fraction_done``, from 0 to 1; None for anything else.
+
+    The file is that of BOINC's wrappers, to which lines may be added.
+    """
+    file = open_plain(joboutputs, FRACTION_DONE)
+    if file is None:
+        return None
+    with file, suppress(OSError, ValueError):
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _PROGRESS_MAX))
+        said = float((file.read(_PROGRESS_MAX).split() or [b""])[-1])
+        return said if 0 <= said <= 1 else None
+    return None
+
+
 def output_names(joboutputs: Path, most: int) -> tuple[str, ...]:
     """Names of what is there, sorted; no more than ``most``."""
     names: list[str] = []
@@ -51,15 +70,15 @@ def output_names(joboutputs: Path, most: int) -> tuple[str, ...]:
 
 
 def outputs_problem(joboutputs: Path, settings: Settings) -> str | None:
-    """Say which limit the outputs of a machine pass, for a machine that writes them itself; None if none is."""
-    limits = Limits.of(settings)
+    """Say which limit the files in a directory that a machine writes pass, such as its outputs; None if none is."""
+    limits, where = Limits.of(settings), joboutputs.name
     try:
         with directory_fd(joboutputs) as directory:
-            return usage_problem(usage(directory, limits), limits)
+            return usage_problem(usage(directory, limits), limits, where)
     except RecursionError:
-        return f"joboutputs holds directories more than {DEEPEST} deep: leave outputs in joboutputs itself"
+        return f"{where} holds directories more than {DEEPEST} deep: leave files in {where} itself"
     except OSError as error:
-        return f"joboutputs cannot be read: {error.strerror}"
+        return f"{where} cannot be read: {error.strerror}"
 
 
 def room(about: os.stat_result) -> int:

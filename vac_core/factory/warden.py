@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -16,13 +17,13 @@ from vac_core.decide.ends import PAUSED, StopReason, due, requested
 from vac_core.factory.calls import Calls
 from vac_core.factory.ender import Ender
 from vac_core.factory.features_files import update_shutdowntime
-from vac_core.factory.outputs import outputs_problem
+from vac_core.factory.outputs import outputs_problem, read_progress
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
 from vac_core.guest_files import changed_at
 from vac_core.interfaces import Hypervisor, PluginError
 from vac_core.model import Machine, MachineState
-from vac_core.powers import CanCap, CanPause
+from vac_core.powers import SHARED, CanCap, CanPause
 from vac_core.situation import Ask, Wish
 
 _log = logging.getLogger(__name__)
@@ -103,21 +104,25 @@ class Warden:
         update_shutdowntime(self._state.machine(machine.id), end)
 
     async def check_outputs(self, settings: Settings) -> None:
-        """Stop machines that leave more outputs than they may; the counting is done in threads, all at one time."""
+        """Stop machines that leave more outputs than they may and see how far they are, in threads, all at one time."""
         made = [machine for machine in self._roster.alive if machine.state is not MachineState.PLANNED]
         await asyncio.gather(*(self._check_outputs_of(machine, settings) for machine in made))
         alive = {machine.id for machine in self._roster.alive}
         self._announced = {machine_id: end for machine_id, end in self._announced.items() if machine_id in alive}
 
     async def _check_outputs_of(self, machine: Machine, settings: Settings) -> None:
-        count = partial(outputs_problem, self._state.machine(machine.id) / JOBOUTPUTS, settings)
+        examine = partial(_examined, self._state.machine(machine.id), settings)
         what = f"counting the outputs of {machine.name} ({machine.id})"
+        problem, progress = None, machine.progress
         try:
-            problem = await self._calls(count, deadline=_DEADLINE_SECONDS, what=what)
+            problem, progress = await self._calls(examine, deadline=_DEADLINE_SECONDS, what=what)
         except PluginError as error:
             problem = str(error)
         current = self._roster.get(machine.id)
-        if problem is not None and current is not None:
+        if current is None:
+            return
+        self._roster.freshen(attrs.evolve(current, progress=progress))
+        if problem is not None:
             self._ender.stop(current, StopReason(f"Job outputs over their limits: {problem}", _OUTPUTS_CODE))
 
     def carry_out(self, asks: Iterable[Ask]) -> Iterator[Coroutine[Any, Any, None]]:
@@ -174,6 +179,14 @@ class Warden:
             _log.error("%s, wished by %s: %s", what, ask.policy, error)
             return False
         return True
+
+
+def _examined(directory: Path, settings: Settings) -> tuple[str | None, float | None]:
+    """What is wrong with the files that a machine writes, and how far it says that it is."""
+    problem = outputs_problem(directory / JOBOUTPUTS, settings)
+    if problem is None and (directory / SHARED).is_dir():
+        problem = outputs_problem(directory / SHARED, settings)
+    return problem, read_progress(directory / JOBOUTPUTS)
 
 
 def _cap(ask: Ask) -> str:

@@ -135,6 +135,13 @@ def ranks(policy: RecentCredit, *types: str, **changes: object) -> Mapping[str, 
     return {rank.machinetype: rank.value for rank in judged.ranks}
 
 
+def test_one_that_asks_for_a_delay_rests_for_just_that_and_nothing_is_doubled(tmp_path: Path) -> None:
+    books = CreditBooks(random.Random(0))
+    books.start(home(tmp_path))
+    books.observe(gone(1, machine(), Outcome(300, "It waits for its files (retry after 1234 s)")))
+    assert books.ledger.rests["lhcb"] == Rest(until=NOW + 1234, why="it asked to be tried again later")
+
+
 def test_what_has_ended_counts_once_also_when_it_is_told_again_after_a_crash(tmp_path: Path) -> None:
     at = home(tmp_path)
     books = CreditBooks(random.Random(0))

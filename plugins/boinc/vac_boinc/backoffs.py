@@ -58,6 +58,11 @@ class Rest:
     why: str = ""
 
 
+def postponed(before: Rest, seconds: float, now: float) -> Rest:
+    """How it stands after a machine that asked to be tried again so much later, as by BOINC's temporary exit."""
+    return attrs.evolve(before, until=max(before.until, now + seconds), why="it asked to be tried again later")
+
+
 def after(before: Rest, end: End, now: float, chance: random.Random) -> Rest:
     """How it stands after one more of its machines has ended; ends during a rest prolong nothing."""
     if end is End.SUCCESS:

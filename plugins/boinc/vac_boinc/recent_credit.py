@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from vac_boinc import ledger
-from vac_boinc.backoffs import Rest, after, end_of
+from vac_boinc.backoffs import Rest, after, end_of, postponed
 from vac_boinc.credit import DAY, Credit, averages, priorities, work_of
 from vac_boinc.ledger import Ledger
 from vac_boinc.options import BoincPlugin, machine_options, plugin_options
@@ -69,8 +69,12 @@ class CreditBooks(Observer):
         name, half_life = machine.machinetype, self.half_life
         credit = before.credit.get(name, Credit()).plus(work_of(machine, now, half_life), now, half_life)
         lasted = now - (machine.created if machine.started is None else machine.started)
-        end = end_of(machine.outcome, lasted, self.options.fizzle_seconds)
-        rest = after(before.rests.get(name, Rest()), end, now, self._chance)
+        rested = before.rests.get(name, Rest())
+        if machine.outcome is not None and machine.outcome.retry_after:
+            rest = postponed(rested, machine.outcome.retry_after, now)
+        else:
+            end = end_of(machine.outcome, lasted, self.options.fizzle_seconds)
+            rest = after(rested, end, now, self._chance)
         return attrs.evolve(before, credit={**before.credit, name: credit}, rests={**before.rests, name: rest})
 
 

@@ -31,7 +31,7 @@ class Vac3(Policy):
     def judge(self, situation: Situation) -> Verdicts:
         """Veto and rank as Vac 3 did, and allow one start."""
         host = (*overload(situation), *closing(situation), *_same_cycle(situation))
-        types = (*shareless(situation), *time_left(situation), *resting(situation))
+        types = (*shareless(situation), *time_left(situation), *resting(situation, heed_retry=False))
         return Verdicts(vetoes=(*host, *types), ranks=tuple(_ranks(situation)), most_starts=1)
 
 
