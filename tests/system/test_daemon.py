@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from image_server import wait_until
 from system.daemon_kit import Daemon, Gate, processes_of, shell
 
 pytestmark = pytest.mark.system
@@ -137,6 +138,17 @@ def test_a_plugin_that_failed_is_told_of_in_the_log(
     told = daemon.wait_for(message="plugin dive: ")
     assert "fake_no_such_module" in told["message"]
     assert told["levelname"] == "ERROR"
+
+
+def test_how_far_a_machine_says_it_is_is_seen_by_who_watches(daemon: Daemon, gates: tuple[Gate, Gate]) -> None:
+    running, _ = gates
+    script = shell("echo 0.25 > $JOBOUTPUTS/fraction_done", *waiting(gates).splitlines()[1:])
+    daemon.write_site(daemon.machinetype("theory", script), "total_processors = 1\npass_seconds = 0.2\n")
+    daemon.start()
+    running.wait()
+    wait_until(lambda: [one["progress"] for one in daemon.control.get("/machines")["machines"]] == [0.25])
+    shown = daemon.cli("top", "--once").stdout
+    assert next(line for line in shown.splitlines() if "25%" in line).split()[1:3] == ["theory", "25%"]
 
 
 def test_stop_is_graceful_first(daemon: Daemon, gates: tuple[Gate, Gate]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from vac_core.cli.invocation import Trouble
+from vac_core.cli.trouble import Trouble
 
 SOCKET_PATH_MAX: Final = 107
 """Longest path of a Unix socket in octets: struct sockaddr_un holds 108 with the closing NUL, unix(7)."""

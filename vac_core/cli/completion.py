@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from vac_core.cli.invocation import Trouble, examples
+from vac_core.cli.invocation import examples
+from vac_core.cli.trouble import Trouble
 
 _SHELLS = ("bash", "zsh", "fish")
 

@@ -15,7 +15,8 @@ import attrs
 import click
 
 from vac_core.cli.display import say, show_table
-from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.invocation import Invocation, examples, pass_invocation
+from vac_core.cli.trouble import Trouble
 
 if TYPE_CHECKING:
     from vac_core.config.schema import MachineType, Settings

@@ -15,9 +15,10 @@ from vac_core.cli.asking import ask, own_name, peers_to_ask
 from vac_core.cli.client import NotRunning
 from vac_core.cli.display import at_work, say, show_json, show_table
 from vac_core.cli.findings import Finding, Verdict, ok, problem, warning
-from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.invocation import Invocation, examples, pass_invocation
 from vac_core.cli.prospects import prospects
 from vac_core.cli.space import factories_of
+from vac_core.cli.trouble import Trouble
 from vac_core.interfaces import PluginError
 
 _STYLES: Final = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red"}

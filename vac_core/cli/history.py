@@ -8,8 +8,9 @@ from typing import Any, Final
 import click
 
 from vac_core.cli.display import show_json, show_table
-from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.invocation import Invocation, examples, pass_invocation
 from vac_core.cli.times import moment_option, shown_moment
+from vac_core.cli.trouble import Trouble
 
 _MOST: Final = 10**9
 """Far more than any journal holds, and few enough for SQLite."""

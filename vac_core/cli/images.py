@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from vac_core.cli.display import console, say, show_json, show_table
-from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.invocation import Invocation, examples, pass_invocation
 from vac_core.cli.times import shown_span
+from vac_core.cli.trouble import Trouble
 
 if TYPE_CHECKING:
     from vac_core.images import Cached, ImageCache, Progress

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import click
 
+from vac_core.cli.trouble import Trouble
 from vac_core.config.blocked import blocked_plugins
 from vac_core.config.sources import default_sources, expand
 from vac_core.plugins import Registry, load_plugins
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
     from vac_core.factory.state_dir import StateDir
 
 DEFAULT_STATE_DIR: Final = Path("/var/lib/vac")
-
-
-class Trouble(click.ClickException):
-    """Something is wrong that the user can mend: it is told in a line, and the command exits with 1."""
-
-    def show(self, file: object = None) -> None:
-        """Tell it on the error stream."""
-        del file
-        click.echo(f"vac: {self.format_message()}", err=True)
 
 
 def _absolute(path: Path) -> Path:

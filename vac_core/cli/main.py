@@ -12,8 +12,9 @@ from typing import Any, Final, TypeVar
 import click
 
 from vac_core import __version__
-from vac_core.cli.invocation import DEFAULT_STATE_DIR, Invocation, Trouble, examples
+from vac_core.cli.invocation import DEFAULT_STATE_DIR, Invocation, examples
 from vac_core.cli.run import run, run_options
+from vac_core.cli.trouble import Trouble
 from vac_core.interfaces import PluginError
 
 _F = TypeVar("_F", bound=Callable[..., Any])

@@ -8,7 +8,8 @@ import click
 
 from vac_core.cli.client import NotRunning
 from vac_core.cli.display import clean, show_json, show_table
-from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.invocation import Invocation, examples, pass_invocation
+from vac_core.cli.trouble import Trouble
 
 _HEADINGS: Final = ("NAME", "VERSION", "DISTRIBUTION", "STATE", "PROVIDES", "ERROR")
 

@@ -12,8 +12,9 @@ import click
 from vac_core.cli import space_rows
 from vac_core.cli.asking import ask, silent_note
 from vac_core.cli.display import at_work, clean, say, show_json, show_table
-from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.invocation import Invocation, examples, pass_invocation
 from vac_core.cli.times import Seconds
+from vac_core.cli.trouble import Trouble
 from vac_core.config.schema import Site
 from vac_core.vacquery.messages import FactoryStatus, MachineStatus
 

@@ -16,11 +16,12 @@ from rich.text import Text
 from vac_core.cli.asking import ask, peers_to_ask
 from vac_core.cli.client import Control, NotRunning
 from vac_core.cli.display import clean, console, show_json
-from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.invocation import Invocation, examples, pass_invocation
 from vac_core.cli.space import factories_of, machines_of
 from vac_core.cli.times import Seconds
 from vac_core.cli.told import told_frames, told_totals
 from vac_core.cli.top import Frame, render
+from vac_core.cli.trouble import Trouble
 from vac_core.factory.state_dir import StateDir
 
 _ASK_SECONDS: Final = 1.0

@@ -8,8 +8,9 @@ from typing import Any, Final
 import click
 
 from vac_core.cli.display import say, show_json, show_table
-from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.invocation import Invocation, examples, pass_invocation
 from vac_core.cli.times import shown_moment, shown_span
+from vac_core.cli.trouble import Trouble
 
 Document = Mapping[str, Any]
 _HEADINGS: Final = ("PLACE", "MACHINETYPE", "STATE", "WHY")

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from vac_core.cli.display import say
-from vac_core.cli.invocation import Trouble, examples
+from vac_core.cli.invocation import examples
+from vac_core.cli.trouble import Trouble
 from vac_grid.credential import CredentialError, read_credential
 from vac_grid.proxy import ProxyKind, make_proxy
 from vac_grid.source import moment

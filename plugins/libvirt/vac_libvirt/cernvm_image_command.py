@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from vac_core.cli.display import say, show_json
-from vac_core.cli.invocation import Trouble, examples
+from vac_core.cli.invocation import examples
+from vac_core.cli.trouble import Trouble
 from vac_libvirt.options import CERTIFICATES
 
 

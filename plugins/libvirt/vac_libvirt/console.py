@@ -8,7 +8,8 @@ from typing import Any
 import click
 import libvirt
 
-from vac_core.cli.invocation import Invocation, Trouble, examples, pass_invocation
+from vac_core.cli.invocation import Invocation, examples, pass_invocation
+from vac_core.cli.trouble import Trouble
 from vac_libvirt.conversation import converse, raw_terminal
 from vac_libvirt.errors import explained
 from vac_libvirt.event_loop import ensure_running
