@@ -19,6 +19,9 @@ from vac_core.testing.box import LIBVIRT, LibvirtHost, libvirt_host, unavailable
 DISKS: Final = "/var/lib/libvirt/images/vac"
 """Where machines' disks are, in the box."""
 
+NETWORK: Final = "sites"
+"""Of `libvirt_with_network`."""
+
 PLUGIN: Final = """
 [plugin libvirt]
 virt_type = qemu
@@ -32,6 +35,23 @@ def real_libvirt() -> Iterator[LibvirtHost]:
         missing(reason)
     with libvirt_host() as host:
         yield host
+
+
+@contextmanager
+def libvirt_with_network() -> Iterator[LibvirtHost]:
+    """One with a network of the site's own, for a hypervisor that is not in the box.
+
+    There it would find no address of Vac's network on its host, and make the network anew whenever it looks, under the
+    machines that other threads are making.
+    """
+    with real_libvirt() as one:
+        connection = libvirt.open(one.uri)
+        connection.networkCreateXML(
+            f"<network><name>{NETWORK}</name><bridge name='sites0'/><ip address='192.0.2.1' netmask='255.255.255.0'>"
+            "<dhcp><range start='192.0.2.2' end='192.0.2.200'/></dhcp></ip></network>"
+        )
+        connection.close()
+        yield one
 
 
 @attrs.define

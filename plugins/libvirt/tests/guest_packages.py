@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,9 +16,12 @@ from kept import kept
 NAME: Final = "guest-packages-1"
 SUITE: Final = "bookworm"
 KERNEL: Final = "linux-image-cloud-amd64"
+WHOLE_KERNEL: Final = "linux-image-amd64"
+"""With drivers for what no cloud has, such as floppy disks; it takes longer to boot."""
 OTHERS: Final = ("busybox-static", "isolinux", "syslinux-common")
 
 _LZ4_LEGACY: Final = b"\x02\x21\x4c\x18"
+_XZ: Final = b"\xfd7zXZ\0"
 
 
 @attrs.frozen
@@ -53,32 +57,33 @@ class GuestPackages:
         return self.root / "usr/lib/syslinux/modules/bios/ldlinux.c32"
 
 
-def guest_packages() -> GuestPackages:
+def guest_packages(kernel: str = KERNEL) -> GuestPackages:
     """Fetched once; a skip with its reason, or in CI a failure, where they cannot be had."""
     for tool in ("apt-get", "dpkg", "dpkg-deb", "lz4"):
         if shutil.which(tool) is None:
             missing(f"{tool} is not installed: no kernel for guests can be had here")
     try:
-        return GuestPackages(kept(NAME, _unpack))
+        name = NAME if kernel == KERNEL else f"{NAME}-{kernel}"
+        return GuestPackages(kept(name, lambda directory: _unpack(kernel, directory)))
     except subprocess.SubprocessError as problem:
         missing(f"no kernel for guests can be had: {problem}")
 
 
-def _unpack(directory: Path) -> None:
+def _unpack(kernel: str, directory: Path) -> None:
     fetched = directory / "fetched"
-    for step, names in enumerate([(KERNEL, *OTHERS), ()]):
+    for step, names in enumerate([(kernel, *OTHERS), ()]):
         at = fetched / str(step)
         at.mkdir(parents=True)
-        for package in download(SUITE, names or [_kernel(fetched / "0")], at):
+        for package in download(SUITE, names or [_kernel(kernel, fetched / "0")], at):
             subprocess.run(["dpkg", "--extract", package, directory], check=True)
     shutil.rmtree(fetched)
     packages = GuestPackages(directory)
     packages.vmlinux.write_bytes(unpacked(packages.vmlinuz.read_bytes()))
 
 
-def _kernel(fetched: Path) -> str:
+def _kernel(newest: str, fetched: Path) -> str:
     """The package of the kernel that the package of the newest kernel depends on."""
-    package = next(fetched.rglob(f"{KERNEL}_*.deb"))
+    package = next(fetched.rglob(f"{newest}_*.deb"))
     asked = ["dpkg-deb", "--field", package, "Depends"]
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()[0]
 
@@ -90,5 +95,7 @@ def unpacked(vmlinuz: bytes) -> bytes:
     begin = (sectors + 1) * 512 + offset
     # Its last four octets are the size of what is packed.
     payload = vmlinuz[begin : begin + length - 4]
+    if payload.startswith(_XZ):
+        return lzma.decompress(payload)
     assert payload.startswith(_LZ4_LEGACY), "Debian's kernel is packed in another way now: unpack that here"
     return subprocess.run(["lz4", "-dc"], input=payload, capture_output=True, check=True).stdout

@@ -58,13 +58,25 @@ KERNEL = guest(
 )
 
 
-@pytest.mark.parametrize(("name", "made"), [("full", FULL), ("kernel", KERNEL)])
+MEDIA = guest(
+    domain_type="qemu",
+    disks=(
+        Disk(source="/disks/vda.qcow2", device="vda", format="qcow2", boot_order=1),
+        Disk(source="/disks/floppy.img", device="fda", floppy=True),
+        Disk(source="/disks/cdrom.iso", device="hdb", cdrom=True, read_only=True),
+    ),
+    hugepages=True,
+    shared="/machines/1/shared",
+)
+
+
+@pytest.mark.parametrize(("name", "made"), [("full", FULL), ("kernel", KERNEL), ("media", MEDIA)])
 def test_the_xml_is_as_it_was_looked_over(name: str, made: Any) -> None:
     assert domain_xml(made) + "\n" == (GOLDEN / f"{name}.xml").read_text("utf-8")
 
 
 @pytest.mark.parametrize("changes", [{}, {"cpu_mode": "EPYC"}, {"vnc": True}, {"chipset": "pc"}, {"nvram": "/n"}])
-@pytest.mark.parametrize("made", [FULL, KERNEL, guest()])
+@pytest.mark.parametrize("made", [FULL, KERNEL, MEDIA, guest()])
 def test_it_keeps_to_libvirts_own_schema(driver: Any, made: Any, changes: dict[str, Any]) -> None:
     """Every form of it is checked by libvirt against its schema; its test driver knows but its own type of domain."""
     one = attrs.evolve(made, domain_type="test", hostdevs=(), hugepages=False, **changes)
@@ -109,6 +121,7 @@ def test_text_that_xml_cannot_hold_is_refused_before_libvirt_sees_it() -> None:
         ("sda", "pc", "sata", "sda"),
         ("hdc", "pc", "ide", "hdc"),
         ("hdc", "q35", "sata", "sdc"),
+        ("fda", "q35", "fdc", "fda"),
     ],
 )
 def test_the_bus_goes_with_the_name(device: str, chipset: str, bus: str, target: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import libvirt
 import pytest
-from vac_libvirt import LibvirtHypervisor
+from vac_libvirt import LibvirtHypervisor, hypervisor
 from vac_libvirt.domains import press_power_button
 from vac_libvirt.options import LibvirtMachine, LibvirtPlugin, device_groups
 
@@ -55,6 +55,13 @@ slots = count()
 def request(host: Host, one: MachineType) -> CreateRequest:
     of_slot = machine(next(slots) % 100, machine_model="kernel", hypervisor="libvirt", memory_bytes=2**27)
     return create_request(host.home, of_slot, one)
+
+
+def test_a_host_on_which_no_directory_can_be_shared_says_so(start: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hypervisor, "why_no_directory_is_shared", lambda: "there is no virtiofsd: install it")
+    health = start().hypervisor.health()
+    assert health.state is HealthState.HEALTHY
+    assert "install it" in health.found
 
 
 def test_devices_are_lent_one_to_each_machine_and_come_back(start: Open, of_type: Any) -> None:

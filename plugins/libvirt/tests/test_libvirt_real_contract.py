@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
-import libvirt
 import pytest
-from guest_host import real_libvirt
+from guest_host import NETWORK, libvirt_with_network
 from image_server import wait_until
 from tiny_guest import CMDLINE, MEMORY_MB, tiny_guest
 from vac_libvirt import LibvirtHypervisor
@@ -32,10 +31,6 @@ from vac_core.testing.makers import create_request, machine, machinetype
 pytestmark = pytest.mark.system
 
 BOOTED = "tiny: has the seed"
-
-NETWORK = "sites"
-"""The site's own, as the hypervisor is not in the box: there it would find no address of Vac's network on its host, and
-make the network anew whenever it looks, under the machines that other threads are making."""
 
 
 class Booted(LibvirtHypervisor):
@@ -64,13 +59,7 @@ class Booted(LibvirtHypervisor):
 
 @pytest.fixture(scope="module")
 def libvirt_host() -> Iterator[LibvirtHost]:
-    with real_libvirt() as one:
-        connection = libvirt.open(one.uri)
-        connection.networkCreateXML(
-            f"<network><name>{NETWORK}</name><bridge name='sites0'/><ip address='192.0.2.1' netmask='255.255.255.0'>"
-            "<dhcp><range start='192.0.2.2' end='192.0.2.200'/></dhcp></ip></network>"
-        )
-        connection.close()
+    with libvirt_with_network() as one:
         yield one
 
 

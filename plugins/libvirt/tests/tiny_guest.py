@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import attrs
-from guest_packages import GuestPackages, guest_packages
+from guest_packages import KERNEL, GuestPackages, guest_packages
 from kept import kept
 from tiny_initrd import in_order, initrd
 
@@ -19,7 +19,7 @@ FILES: Final = Path(__file__).with_name("tiny_guest_files")
 
 MODULES: Final = (
     "virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "isofs", "af_packet", "evdev", "button", "pvpanic_mmio",
-    "virtio_scsi", "ata_piix", "sr_mod",
+    "virtio_scsi", "ata_piix", "sr_mod", "virtiofs",
 )  # fmt: skip
 
 CMDLINE: Final = (
@@ -38,10 +38,10 @@ class TinyGuest:
     initrd: Path
 
 
-def tiny_guest() -> TinyGuest:
+def tiny_guest(kernel: str = KERNEL, *more_modules: str) -> TinyGuest:
     """The guest; a skip with its reason, or in CI a failure, where its packages cannot be had."""
-    packages = guest_packages()
-    files = initial_files(packages)
+    packages = guest_packages(kernel)
+    files = initial_files(packages, *more_modules)
     name = f"tiny-guest-{hashlib.sha256(files).hexdigest()[:16]}"
     made = kept(name, lambda directory: _write(directory / "initrd", files))
     return TinyGuest(packages.vmlinux, made / "initrd")

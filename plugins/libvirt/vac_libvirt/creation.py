@@ -13,6 +13,7 @@ from vac_core.interfaces import CreateRequest, MachineTypeError, PluginError
 from vac_libvirt.clearing import clear
 from vac_libvirt.lending import choose, lent
 from vac_libvirt.making import CONSOLE_LOG, Pieces, guest_of
+from vac_libvirt.media import carry
 from vac_libvirt.options import machine_options
 from vac_libvirt.passable import make_passable
 from vac_libvirt.record import Made, Record
@@ -64,18 +65,26 @@ class Creation:
         made = self._note(request, record)
         directory = Path(made.disk_directory)
         make_passable(directory)
-        pieces = Pieces(
-            directory=directory,
-            lent=made.lent,
-            interfaces=tuple(works.parts.network.interfaces(request)),
-            storage=works.parts.disks.make(request, directory),
-            delivered=works.parts.delivery.deliver(request, directory),
-        )
+        pieces = self._pieces(request, made, directory)
         (request.directory / CONSOLE_LOG).touch(mode=0o600)
         mark = attrs.evolve(works.owner, machine_id=record.machine_id)
         works.domains.start(guest_of(request, mark, domain_type, pieces))
         record.note_started()  # it fails where the machine was cleared away meanwhile, by another thread
         return {"acceleration": domain_type, **pieces.storage.details}
+
+    def _pieces(self, request: CreateRequest, made: Made, directory: Path) -> Pieces:
+        parts = self._works.parts
+        interfaces = tuple(parts.network.interfaces(request))
+        storage = parts.disks.make(request, directory)
+        delivered = parts.delivery.deliver(request, directory)
+        return Pieces(
+            directory=directory,
+            lent=made.lent,
+            interfaces=interfaces,
+            storage=storage,
+            delivered=delivered,
+            carried=carry(request, directory, (*storage.disks, *delivered.disks)),
+        )
 
     def _note(self, request: CreateRequest, record: Record) -> Made:
         """Choose the devices it is lent, and write down what will be made."""

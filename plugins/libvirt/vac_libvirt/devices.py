@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Final
 
+from vac_core.powers import SHARED
 from vac_libvirt.elements import add
 from vac_libvirt.guest import Guest
 from vac_libvirt.options import PciAddress
@@ -19,6 +20,8 @@ def add_devices(devices: ET.Element, guest: Guest) -> None:
     """All of them: nothing that a guest could need no use of, no screen unless asked for, no USB, no sound."""
     for disk in guest.disks:
         _add_disk(devices, disk, guest.chipset)
+    if guest.shared:
+        _add_shared(devices, guest.shared)
     add(devices, "controller", type="usb", model="none")
     for interface in guest.interfaces:
         _add_interface(devices, interface)
@@ -36,7 +39,8 @@ def add_devices(devices: ET.Element, guest: Guest) -> None:
 
 def bus_of(device: str, chipset: str) -> str:
     """The bus that goes with a device's name; q35 boards have no IDE."""
-    return {"vd": "virtio", "sd": "sata", "hd": "sata" if chipset == "q35" else "ide"}.get(device[:2], "virtio")
+    by_name = {"vd": "virtio", "sd": "sata", "hd": "sata" if chipset == "q35" else "ide", "fd": "fdc"}
+    return by_name.get(device[:2], "virtio")
 
 
 def target_of(device: str, chipset: str) -> str:
@@ -45,10 +49,13 @@ def target_of(device: str, chipset: str) -> str:
 
 
 def _add_disk(devices: ET.Element, disk: Disk, chipset: str) -> None:
-    element = add(devices, "disk", type="block" if disk.block else "file", device="cdrom" if disk.cdrom else "disk")
+    kind = "cdrom" if disk.cdrom else "floppy" if disk.floppy else "disk"
+    element = add(devices, "disk", type="block" if disk.block else "file", device=kind)
     # A machine's disks are thrown away with it: nothing is gained by waiting until they are safe on the platter.
-    driver = {"name": "qemu", "type": disk.format, "cache": "unsafe", "error_policy": "report"}
-    if not disk.read_only and not disk.cdrom:
+    driver = {"name": "qemu", "type": disk.format, "cache": "unsafe"}
+    if not disk.floppy:
+        driver["error_policy"] = "report"
+    if not disk.read_only and kind == "disk":
         driver["discard"] = "unmap"
     add(element, "driver", **driver)
     source = add(element, "source", **{"dev" if disk.block else "file": disk.source})
@@ -74,6 +81,15 @@ def _add_backing(element: ET.Element, disk: Disk) -> None:
 
 def _leave_owner(source: ET.Element) -> None:
     add(source, "seclabel", model="dac", relabel="no")
+
+
+def _add_shared(devices: ET.Element, directory: str) -> None:
+    """What a guest's root leaves there stays in that directory: virtiofsd sees nothing else of the host's files."""
+    element = add(devices, "filesystem", type="mount", accessmode="passthrough")
+    add(element, "driver", type="virtiofs")
+    add(add(element, "binary", xattr="off"), "sandbox", mode="namespace")
+    add(element, "source", dir=directory)
+    add(element, "target", dir=SHARED)
 
 
 def _add_interface(devices: ET.Element, interface: Interface) -> None:

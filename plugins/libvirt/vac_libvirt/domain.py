@@ -20,8 +20,7 @@ def domain_xml(guest: Guest) -> str:
     add(domain, "uuid", text=guest.machine_id)
     add(domain, "metadata").append(guest.mark.element())
     add(domain, "memory", text=str(guest.memory_bytes // _KIB), unit="KiB")
-    if guest.hugepages:
-        add(add(domain, "memoryBacking"), "hugepages")
+    _add_memory_backing(domain, guest)
     add(domain, "vcpu", text=str(guest.processors), placement="static")
     _add_sysinfo(domain, guest)
     _add_os(domain, guest)
@@ -39,6 +38,17 @@ def domain_xml(guest: Guest) -> str:
     add_devices(add(domain, "devices"), guest)
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode")
+
+
+def _add_memory_backing(domain: ET.Element, guest: Guest) -> None:
+    if not guest.hugepages and not guest.shared:
+        return
+    backing = add(domain, "memoryBacking")
+    if guest.hugepages:
+        add(backing, "hugepages")
+    if guest.shared:  # virtiofsd reads and writes the guest's memory itself
+        add(backing, "source", type="memfd")
+        add(backing, "access", mode="shared")
 
 
 def _add_sysinfo(domain: ET.Element, guest: Guest) -> None:

@@ -43,5 +43,7 @@ class Guest:
     hostdevs: tuple[PciAddress, ...] = ()
     hugepages: bool = False
     vnc: bool = False
+    shared: str = ""
+    """Directory of the host that it mounts by the tag ``shared``; empty for none."""
     console_log: str = ""
     """File to which its serial console is written, by virtlogd, which limits its size; empty for none."""

@@ -6,15 +6,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
+
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import CreateRequest, Home, Hypervisor, Observed, PluginError, Urls
 from vac_core.model import Health, HealthState, Machine
-from vac_core.powers import Resources
+from vac_core.powers import MEDIA, Resources
 from vac_libvirt.counting import all_refused, host_resources, joined
 from vac_libvirt.host import host_memory
 from vac_libvirt.lending import lent
 from vac_libvirt.options import MODELS, PciAddress, context_of, machine_options
 from vac_libvirt.record import Records
+from vac_libvirt.virtiofsd import why_no_directory_is_shared
 
 if TYPE_CHECKING:
     from vac_libvirt.running import Running
@@ -28,6 +31,7 @@ class LibvirtHypervisor(Hypervisor):
 
     name = "libvirt"
     machine_models = MODELS
+    media = frozenset(MEDIA)
 
     def __init__(self) -> None:
         self._running: Running | None = None
@@ -59,7 +63,10 @@ class LibvirtHypervisor(Hypervisor):
             return Health(HealthState.UNUSABLE, trouble, "mend that; it is looked at again within a minute")
         if trouble := now.works.parts.network.trouble:
             return Health(HealthState.DEGRADED, trouble, "see the factory's log")
-        return now.works.accelerator.health()
+        found = now.works.accelerator.health()
+        if why := why_no_directory_is_shared():
+            return attrs.evolve(found, found=f"{found.found}; no machine can share a directory with the host: {why}")
+        return found
 
     def check(self, machinetype: MachineType) -> Sequence[str]:
         """What is wrong with a machinetype for libvirt."""

@@ -10,6 +10,7 @@ import attrs
 from vac_core.interfaces import CreateRequest
 from vac_libvirt.guest import Boot, Guest
 from vac_libvirt.mark import Mark
+from vac_libvirt.media import Carried
 from vac_libvirt.options import DeviceGroup, machine_options
 from vac_libvirt.parts import Delivered, Interface, Storage
 
@@ -29,6 +30,7 @@ class Pieces:
     interfaces: tuple[Interface, ...] = ()
     storage: Storage
     delivered: Delivered
+    carried: Carried = attrs.field(factory=Carried)
 
 
 def guest_of(request: CreateRequest, mark: Mark, domain_type: str, pieces: Pieces) -> Guest:
@@ -50,11 +52,12 @@ def guest_of(request: CreateRequest, mark: Mark, domain_type: str, pieces: Piece
         boot=Boot(kernel=pieces.storage.kernel, initrd=pieces.storage.initrd, cmdline=cmdline)
         if pieces.storage.kernel
         else None,
-        disks=(*pieces.storage.disks, *pieces.delivered.disks),
+        disks=(*pieces.storage.disks, *pieces.delivered.disks, *pieces.carried.disks),
         interfaces=pieces.interfaces,
         smbios=pieces.delivered.smbios,
         hostdevs=tuple(device for group in pieces.lent for device in group.devices),
         hugepages=options.hugepages,
         vnc=options.vnc,
+        shared=pieces.carried.shared,
         console_log=str(request.directory / CONSOLE_LOG),
     )

@@ -21,7 +21,10 @@ from vac_core.powers import Resources
 
 @attrs.frozen(kw_only=True)
 class Disk:
-    """A disk or CD-ROM of a machine. Its bus follows from the device's name: vd virtio, sd SATA, hd IDE (q35: SATA)."""
+    """A disk, CD-ROM or floppy disk of a machine.
+
+    Its bus follows from the device's name: vd virtio, sd SATA, hd IDE (q35: SATA), fd a floppy controller.
+    """
 
     source: str
     """Path of a file or, with ``block``, of a block device of the host."""
@@ -29,6 +32,7 @@ class Disk:
     format: str = "raw"
     """``raw`` or ``qcow2``; never left to be guessed."""
     cdrom: bool = False
+    floppy: bool = False
     read_only: bool = False
     block: bool = False
     boot_order: int | None = None
