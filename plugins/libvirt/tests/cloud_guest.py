@@ -46,6 +46,14 @@ CMDLINE: Final = (
 
 
 @attrs.frozen
+class Recipe:
+    """What its disk is made of."""
+
+    packages: tuple[str, ...]
+    disk_mb: int
+
+
+@attrs.frozen
 class CloudGuest:
     """Its files, where any user may read them."""
 
@@ -54,39 +62,40 @@ class CloudGuest:
     disk: Path
 
 
-def cloud_guest() -> CloudGuest:
-    """The guest; a skip with its reason, or in CI a failure, where its packages cannot be had."""
+def cloud_guest(*more: str, disk_mb: int = DISK_MB) -> CloudGuest:
+    """The guest, with more packages; a skip with its reason, or in CI a failure, where they cannot be had."""
     for tool in ("mmdebstrap", "mkfs.ext4"):
         if shutil.which(tool) is None:
             missing(f"{tool} is not installed: no Debian can be made to boot here")
     packages = guest_packages()
+    recipe = Recipe(packages=(*PACKAGES, *more), disk_mb=disk_mb)
     try:
-        made = kept(f"cloud-guest-{_recipe(packages)}", lambda directory: _make(packages, directory))
+        made = kept(f"cloud-guest-{_digest(packages, recipe)}", lambda directory: _make(packages, recipe, directory))
     except subprocess.CalledProcessError as problem:
         missing(f"no Debian can be made to boot here: {problem}: {(problem.stderr or b'')[-2000:]!r}")
     return CloudGuest(packages.vmlinux, made / "initrd", made / "disk.raw")
 
 
-def _recipe(packages: GuestPackages) -> str:
-    """A digest that is another when what is made would be."""
-    digest = hashlib.sha256(repr((SUITE, PACKAGES, OPTIONS, PLACES, DISK_MB, packages.vmlinuz.name)).encode())
+def _digest(packages: GuestPackages, recipe: Recipe) -> str:
+    """Another when what is made would be."""
+    digest = hashlib.sha256(repr((SUITE, recipe, OPTIONS, PLACES, packages.vmlinuz.name)).encode())
     for file in (Path(__file__), *sorted(FILES.iterdir())):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _make(packages: GuestPackages, directory: Path) -> None:
+def _make(packages: GuestPackages, recipe: Recipe, directory: Path) -> None:
     programs = {"init": (FILES / "switch-root").read_bytes()}
     (directory / "initrd").write_bytes(initrd(packages.busybox, in_order(MODULES, packages.modules), programs))
     root = directory / "root"
-    _run("mmdebstrap", *OPTIONS, f"--include={','.join(PACKAGES)}", SUITE, root)
+    _run("mmdebstrap", *OPTIONS, f"--include={','.join(recipe.packages)}", SUITE, root)
     for name, (place, mode) in PLACES.items():
         (root / place).write_bytes((FILES / name).read_bytes())
         (root / place).chmod(mode)
     (root / "etc/hostname").write_text("localhost\n")
     (root / "etc/machine-id").write_text("")
     disk = directory / "disk.raw"
-    _run("truncate", f"--size={DISK_MB}M", disk)
+    _run("truncate", f"--size={recipe.disk_mb}M", disk)
     _run("mkfs.ext4", "-q", "-F", "-L", "root", "-O", "^has_journal", "-m", "0", "-d", root, disk)
     shutil.rmtree(root)
 

@@ -1,0 +1,41 @@
+"""Looking for an account key where nobody but the factory, or its machine, may find it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+OTHERS = 0o077
+
+
+def packed(content: bytes) -> bytes:
+    """A file as it stands in cloud-config."""
+    return base64.b64encode(gzip.compress(content, mtime=0))
+
+
+def holding(secrets: Sequence[bytes], directory: Path, *, by_others: bool = False) -> list[Path]:
+    """Files below a directory that hold one of these; only those that others can reach and read, where so wanted."""
+    found = []
+    for path in directory.iterdir():
+        if path.is_symlink() or (by_others and stat.S_IMODE(path.stat().st_mode) & OTHERS == 0):
+            continue
+        if path.is_dir():
+            found += holding(secrets, path, by_others=by_others)
+        elif path.is_file():
+            content = path.read_bytes()
+            found += [path] if any(one in content for one in secrets) else []
+    return found
+
+
+def command_lines() -> list[bytes]:
+    """Those of all processes now."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes())
+        except OSError:
+            continue
+    return found
