@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import signal
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import attrs
 import pytest
 from boinc_project import FAILS, KEY, LASTS, NO_SUB_TASKS, WORKS, Project, project
+from boinc_secrecy import command_lines, holding
 from engines import missing
 from image_server import wait_until
 from system.daemon_kit import Daemon
@@ -20,8 +22,7 @@ from system.daemon_kit import Daemon
 pytestmark = pytest.mark.system
 
 EXIT_CLIENT_EXITING = 199
-COMPUTE_ERROR, ABORTED = 3, 6
-OTHERS = 0o077
+ABORTED = 6
 SILENT_SECONDS = 300.0
 """A client waits for more than a minute before it reports a task that failed."""
 
@@ -154,20 +155,41 @@ def test_a_client_that_the_factory_stops_reports_what_it_aborts(site: Site) -> N
     site.start()
     machine_id = site.machine()
     wait_until((site.daemon.directory / "began").exists)
-    held = [path for path in site.daemon.state.machines.rglob("account_*.xml") if KEY in path.read_text()]
-    assert held
-    assert who_could_read(KEY, site.daemon.state.machines / machine_id) == []
-    assert [one for one in command_lines() if KEY in one] == []
+    key, own = [KEY.encode()], site.daemon.state.machines / machine_id
+    assert any(one.name.startswith("account_") for one in holding(key, own))
+    assert holding(key, own, by_others=True) == []
+    assert [one for one in command_lines() if key[0] in one] == []
     assert site.daemon.cli("stop", machine_id).returncode == 0
     assert site.outcome().startswith("100 ")
-    ((name, state, status),) = site.project.reported
-    assert (name, status) == ("wu_1_0", EXIT_CLIENT_EXITING)
-    assert state in {COMPUTE_ERROR, ABORTED}  # a process's tasks are told to end when the client is
+    assert site.project.reported == [("wu_1_0", ABORTED, EXIT_CLIENT_EXITING)]
     site.daemon.wait_for(event_what="cleared")
     site.daemon.control.post("/drain", {"reason": "see what is left", "until": time.time() + 600})
-    kept = site.daemon.state.machines / machine_id
-    assert [path for path in kept.rglob("*") if path.is_file() and KEY in path.read_text("utf-8", "replace")] == []
+    assert holding(key, own) == []
     assert not any(KEY in line for line in site.daemon.log)
+
+
+def test_a_client_ends_with_the_program_that_started_it(site: Site) -> None:
+    site.project.tasks.append(f"touch {site.daemon.directory}/began\n{LASTS}")
+    site.start(backoff_seconds=3600)
+    machine_id = site.machine()
+    wait_until((site.daemon.directory / "began").exists)
+    own = site.daemon.state.machines / machine_id
+    working = at_work_below(own)
+    (program,) = (pid for pid in working if b"\0inside\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(program, signal.SIGKILL)
+    site.daemon.wait_for(event_what="cleared")
+    assert len(working) > 2
+    assert at_work_below(own) == []
+
+
+def at_work_below(directory: Path) -> list[int]:
+    """Processes that work in a directory, or in one below it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if path.joinpath("cwd").readlink().is_relative_to(directory):
+                found.append(int(path.name))
+    return found
 
 
 def test_a_key_that_others_can_read_is_refused(site: Site) -> None:
@@ -181,27 +203,3 @@ def test_a_project_that_cannot_be_is_told_with_its_mend(site: Site) -> None:
     site.start(url="https://localhost/")
     checked = site.daemon.cli("config", "check")
     assert "has no dot" in checked.stdout + checked.stderr
-
-
-def who_could_read(secret: str, directory: Path) -> list[Path]:
-    """Files below a directory that hold a secret, and that others than their owner can reach and read."""
-    found = []
-    for path in directory.iterdir():
-        if path.is_symlink() or stat.S_IMODE(path.stat().st_mode) & OTHERS == 0:
-            continue
-        if path.is_dir():
-            found += who_could_read(secret, path)
-        elif path.is_file() and secret in path.read_text("utf-8", "replace"):
-            found.append(path)
-    return found
-
-
-def command_lines() -> list[str]:
-    """Those of all processes now."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found.append(path.read_text("utf-8", "replace"))
-        except OSError:
-            continue
-    return found

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -16,16 +14,13 @@ from typing import Any
 
 from .outputs import Outputs, say
 from .rpc import Client, RpcError
+from .started import Owner, directory_below, end
 from .told import CONTACT, Facts, Task, failures, meaning, outcome, tasks
 
 LOG = "boinc.log"
 REPORT = "boinc.json"
 HEARTBEAT_SECONDS = 300
-STOP_SECONDS = 45
-"""How long the client may take to abort its tasks and report them."""
 _RPC_SECONDS = 10
-_WANTED = 1 << 0 | 1 << 6 | 1 << 7
-"""CAP_CHOWN, CAP_SETGID and CAP_SETUID: capabilities(7)."""
 _TURN_SECONDS = 1.0
 
 
@@ -35,7 +30,7 @@ class Life:
     def __init__(self, settings: dict[str, Any], place: Path, outputs: Outputs) -> None:
         self.outputs = outputs
         self._settings, self._place = settings, place
-        self._facts = Facts()
+        self._facts, self._owner = Facts(), Owner(settings["user"])
         self._over = threading.Event()
         """Set when the client is to end."""
         self._failed: dict[str, Task] = {}
@@ -50,7 +45,7 @@ class Life:
         program = shutil.which("boinc")
         if program is None:
             return "500 Missing boinc"
-        directory = self._directory()
+        directory = directory_below(self._settings["work_parents"])
         if directory is None:
             return "500 Missing a directory to work in"
         try:
@@ -64,41 +59,21 @@ class Life:
             shutil.rmtree(directory, ignore_errors=True)
         return outcome(self._facts)
 
-    def _directory(self) -> Path | None:
-        for parent in self._settings["work_parents"]:
-            if os.access(parent, os.W_OK):
-                return Path(tempfile.mkdtemp(prefix="boinc-", dir=Path(parent).resolve()))
-        return None
-
     def _lay_out(self, directory: Path) -> None:
         """Give the client its files; the account key is in one of them, and the directory is nobody else's."""
         for name in self._settings["files"]:
             copy = directory / name
             copy.touch(0o600)
             copy.write_bytes((self._place / name).read_bytes())
-        if self._user():
-            user = pwd.getpwnam(self._user())
-            for path in (directory, *directory.iterdir()):
-                os.chown(path, user.pw_uid, user.pw_gid)
-
-    def _user(self) -> str:
-        wanted: str = self._settings["user"]
-        known = {one.pw_name for one in pwd.getpwall()} if wanted and _can_change_user() else set()
-        return wanted if wanted in known else ""
+        self._owner.give(directory)
 
     def _run(self, program: str, directory: Path) -> None:
-        as_user = ["runuser", "-u", self._user(), "--"] if self._user() else []
+        command = [program, "--dir", str(directory), *self._settings["arguments"]]
         with self.outputs.path(LOG).open("wb") as log:
-            client = subprocess.Popen(
-                [*as_user, program, "--dir", str(directory), *self._settings["arguments"]],
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+            client = self._owner.start(command, directory, log)
         threading.Thread(target=self._await_client, args=(client,), daemon=True).start()
         self._watch(directory)
-        code = self._end(client)
+        code = end(client)
         self._look(directory)
         self._facts = self._facts._replace(exit_code=code)
 
@@ -126,16 +101,6 @@ class Life:
             if time.time() >= end - self._settings["end_margin"]:
                 self._facts = self._facts._replace(out_of_time=True)
                 return
-
-    def _end(self, client: subprocess.Popen[bytes]) -> int:
-        """Have the client report what it aborts, and end; one that does not is killed."""
-        if client.poll() is None:
-            client.terminate()
-        try:
-            return client.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            client.kill()
-            return client.wait()
 
     def _look(self, directory: Path) -> None:
         """See what the client has said since, and what it has reported as failed: it keeps its last request only."""
@@ -183,10 +148,3 @@ class Life:
         }
         self.outputs.write(REPORT, json.dumps(told, indent=1) + "\n")
         self.outputs.put(LOG)
-
-
-def _can_change_user() -> bool:
-    """Whether this process may hand files and programs to another user: root of a container often may not."""
-    status = Path("/proc/self/status").read_text("ascii", "replace")
-    held = next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:")), 0)
-    return held & _WANTED == _WANTED
