@@ -72,7 +72,7 @@ def test_a_site_that_changes_while_a_decision_is_made_is_for_the_next_pass(tmp_p
             await space.pass_time(10)
             assert "lhcb" in judged
             assert len(space.only.alive) == 2
-            assert space.only.daemon.trades().bindings == {}
+            assert space.only.trades.bindings == {}
 
     run_virtual(story())
 
@@ -180,7 +180,7 @@ def test_many_calls_that_hang_at_one_time_hold_up_no_pass(tmp_path: Path, method
         async with VirtualSpace(tmp_path, [lhcb], many, lives=lambda _: STUBBORN, pass_seconds=10) as space:
             space.only.host.delays[method] = math.inf
             await space.pass_time(100)
-            plan = space.only.daemon.plan
+            plan = space.only.daemon.decider.plan
             assert plan is not None
             assert space.clock() - plan.now <= 11
 

@@ -43,7 +43,7 @@ class RottenPolicy(Policy):
 
 def told(factory: VirtualFactory) -> str:
     troubles = status.troubles(factory.daemon)
-    return " ".join([*troubles.keys(), *troubles.values(), *factory.daemon.trades().disabled.values()])
+    return " ".join([*troubles.keys(), *troubles.values(), *factory.trades.disabled.values()])
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_rotten_check_disables_what_it_checks_alone(space: MakeSpace, answer: 
             )
             await vac.pass_time(60)
             assert vac.running("good") == 2
-            assert set(vac.only.daemon.trades().disabled) == {"bad"}
+            assert set(vac.only.trades.disabled) == {"bad"}
 
     run_virtual(story())
 

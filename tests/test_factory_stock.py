@@ -93,7 +93,7 @@ def test_a_contextualiser_is_asked_again_at_each_periodic_pass(tmp_path: Path) -
             assert vac.running("cpu") == 4
             choosy.why = "its certificate has expired"
             await vac.pass_time(60)
-            assert vac.only.daemon.trades().disabled == {"cpu": "its certificate has expired"}
+            assert vac.only.trades.disabled == {"cpu": "its certificate has expired"}
 
     run_virtual(story())
 
@@ -101,7 +101,7 @@ def test_a_contextualiser_is_asked_again_at_each_periodic_pass(tmp_path: Path) -
 def test_a_device_goes_from_machine_to_machine_and_a_refusal_is_told(tmp_path: Path) -> None:
     async def story() -> None:
         async with VirtualSpace(tmp_path, TYPES.values(), ONE, pass_seconds=30) as vac:
-            host, daemon = vac.only.host, vac.only.daemon
+            host = vac.only.host
             await vac.pass_time(60)
             host.resources = Resources(
                 capacity={"GPU": 1},
@@ -111,7 +111,7 @@ def test_a_device_goes_from_machine_to_machine_and_a_refusal_is_told(tmp_path: P
             for one in list(host.machines.values()):
                 host.end(one, b"200 done")
             await vac.pass_time(60)
-            assert daemon.trades().disabled["cpu"] == "its image is 40 % here"
+            assert vac.only.trades.disabled["cpu"] == "its image is 40 % here"
             assert (vac.running("gpu"), vac.running("cpu")) == (1, 0)
             (holder,) = host.machines.values()
             host.end(holder, b"200 done")

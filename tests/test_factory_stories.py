@@ -163,7 +163,7 @@ def test_without_a_policy_that_the_site_wants_nothing_is_started(space: MakeSpac
         async with space([machinetype("lhcb")], ONE, policies=("backoff", "tides")) as vac:
             await vac.pass_time(60)
             assert vac.running("lhcb") == 0
-            assert "no plugin provides 'tides'" in vac.only.daemon.trades().disabled["lhcb"]
+            assert "no plugin provides 'tides'" in vac.only.trades.disabled["lhcb"]
 
     run_virtual(story())
 
@@ -208,7 +208,7 @@ def test_a_hypervisor_that_hangs_holds_up_nothing_else(space: MakeSpace, method:
             await vac.pass_time(50)
             vac.only.host.delays[method] = math.inf
             await vac.pass_time(2000)
-            passed = vac.only.daemon.plan
+            passed = vac.only.daemon.decider.plan
             assert passed is not None
             assert vac.clock() - passed.now <= 100
             told = [event.reason for event in vac.only.observer.events]
@@ -227,7 +227,7 @@ def test_a_type_that_cannot_be_made_is_tried_again_less_and_less_often(space: Ma
             waits = [round(later - earlier) for earlier, later in pairwise(tries)]
             assert waits[:7] == [10, 20, 40, 80, 160, 320, 600]
             assert set(waits[6:]) == {600}
-            assert "the image server is down" in vac.only.daemon.trades().disabled["lhcb"]
+            assert "the image server is down" in vac.only.trades.disabled["lhcb"]
 
     run_virtual(story())
 
@@ -243,7 +243,7 @@ def test_a_machinetype_at_fault_waits_for_its_options_to_change(space: MakeSpace
             vac.only.change_site(machinetypes=mended)
             vac.only.daemon.draining.stop(vac.clock())
             await vac.pass_time(10)
-            assert vac.only.daemon.trades().disabled == {}
+            assert vac.only.trades.disabled == {}
 
     run_virtual(story())
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
 from typing import Final
 
 from vac_core.config.schema import Site
-from vac_core.decide.plan import plan
-from vac_core.decide.values import Plan, Start
+from vac_core.decide.values import Start
 from vac_core.factory.attic import Attic
 from vac_core.factory.background import Background
+from vac_core.factory.binding import Binding
+from vac_core.factory.decider import Decider
 from vac_core.factory.draining import Draining
 from vac_core.factory.ender import Ender
 from vac_core.factory.faults import Faults
@@ -27,17 +27,15 @@ from vac_core.factory.site_follower import SiteFollower
 from vac_core.factory.stock import Stock
 from vac_core.factory.surroundings import Surroundings
 from vac_core.factory.timekeeping import JumpWatch
-from vac_core.factory.trades import TradeBook, Trades
+from vac_core.factory.trades import TradeBook
 from vac_core.factory.warden import Warden
 from vac_core.factory.watcher import Watcher
 from vac_core.interfaces import Contextualiser, Hypervisor, PluginError, SpaceView
 from vac_core.model import Machine
 from vac_core.powers import WatchesMachines
-from vac_core.situation import Situation
 
 _log = logging.getLogger(__name__)
 
-DECISION_DEADLINE_SECONDS: Final = 20.0
 RETRY_SECONDS: Final = 5.0
 """How soon a pass that failed, for want of disk space say, is tried again."""
 TICK_SECONDS: Final = 0.01
@@ -54,8 +52,6 @@ class Factory:
         self.roster = Roster(given.journal, given.clock)
         self.draining = Draining(given.journal)
         self.faults = Faults()
-        self.book = TradeBook(given.crew, self.faults)
-        self.stock = Stock((*given.crew.hypervisors.values(), *given.crew.contextualisers.values()), given.calls)
         self.knowledge = Knowledge(
             factory=given.name, host=given.host, roster=self.roster, draining=self.draining, clock=given.clock
         )
@@ -66,7 +62,15 @@ class Factory:
         self.warden = Warden(given.state, self.roster, self.ender, hypervisors, given.calls, given.clock)
         self.peers = PeerKeeper(given.crew.peer_finders, lambda: self.site.settings, given.clock, self.wake)
         self.herald = Herald(given.journal, given.crew.observers, given.calls)
-        self.plan: Plan | None = None
+        self.decider = Decider(
+            self.knowledge,
+            TradeBook(given.crew, self.faults),
+            Stock((*hypervisors.values(), *given.crew.contextualisers.values()), given.calls),
+            given.crew.policies,
+            self.peers.reports,
+            given.calls,
+            given.random,
+        )
         self.follower = SiteFollower(given.source, given.calls, given.clock, self._take_up_site)
         self.attic = Attic(given.state, given.journal, self.roster, given.calls)
         self.background = Background(self.wake)
@@ -78,7 +82,6 @@ class Factory:
         self._next_full = float("-inf")
         self._view = self.knowledge.view(self.site, given.clock())
         self._abort_untold = False
-        self._failing: dict[str, str] = {}
         self.lookout = Lookout(given.state, self.roster, self.ender, given.calls, self._contextualiser_of)
         self.watcher.before_end = self.lookout.last_look
         self.ender.look_again = self.look_soon
@@ -152,8 +155,7 @@ class Factory:
         times += [machine.stop_deadline or machine.shutdown_time for machine in self.roster.alive]
         if (held := self.faults.next_end(now)) is not None:
             times.append(held)
-        if self.plan is not None:
-            times += [reason.until for one in self.plan.standings for reason in one.reasons if reason.until is not None]
+        times += self.decider.dues
         return min((time for time in times if time > now), default=self._next_full)
 
     async def one_pass(self) -> None:
@@ -230,51 +232,27 @@ class Factory:
         self.roster.shift(jumped)
         self.given.journal.note("clock_jumped", f"{jumped:+.0f} s", now=now)
 
-    def trades(self) -> Trades:
-        """Which machinetypes can be made now, and why not the others."""
-        return self.book.trades(self.site, self.given.clock(), self.stock.resources.refusals)
-
-    def situation(self, trades: Trades) -> Situation:
-        """Everything that a decision may look at now."""
-        now = self.given.clock()
-        able = {name: self.site.machinetypes[name] for name in trades.bindings}
-        peers, resources = self.peers.reports(now), self.stock.resources
-        return self.knowledge.situation(self.site, able, trades.disabled, peers, resources, now)
-
     async def _decide_and_act(self) -> None:
-        given, site = self.given, self.site
+        site = self.site
         self.ender.machinetypes = site.machinetypes
         self.warden.enforce(site.machinetypes, self._end())
         self.ender.tend()
-        await self.book.refresh(site, given.calls)
         looked, self._looked = self._looked, set()
-        await self.stock.refresh(looked, self.book.bindings, site.machinetypes)
-        trades = self.trades()
-        policies = given.crew.policies
-        what = f"the decision of {', '.join(policy.name for policy in policies)}"
-        decide = partial(plan, self.situation(trades), policies, given.random)
-        self.plan = await given.calls(decide, deadline=DECISION_DEADLINE_SECONDS, what=what)
-        self._mind_failures(self.plan)
-        for start in self.plan.starts:
-            self._start_machine(start, trades, site)
-        for wish in self.warden.carry_out(self.plan.asks):
+        await self.decider.refresh(site, looked)
+        decided, trades = await self.decider.decide(site, self.given.clock())
+        for start in decided.starts:
+            self._start_machine(start, trades.bindings[start.machinetype], site)
+        for wish in self.warden.carry_out(decided.asks):
             self.background.start(wish)
 
     def _end(self) -> float | None:
         """When all machines must have ended, as the site, a command or a policy says."""
-        said = (self.draining.shutdown_time(self.site.settings), None if self.plan is None else self.plan.end)
+        latest = self.decider.plan
+        said = (self.draining.shutdown_time(self.site.settings), None if latest is None else latest.end)
         return min((end for end in said if end is not None), default=None)
 
-    def _mind_failures(self, decided: Plan) -> None:
-        """Log policies that begin to fail; `vac_core.factory.status` shows them for as long as they do."""
-        for name, message in decided.failures.items():
-            if self._failing.get(name) != message:
-                _log.error("policy %s is left out while it fails: %s", name, message)
-        self._failing = dict(decided.failures)
-
-    def _start_machine(self, start: Start, trades: Trades, site: Site) -> None:
+    def _start_machine(self, start: Start, binding: Binding, site: Site) -> None:
         given = self.given
-        binding = trades.bindings[start.machinetype]
         machinetype = site.machinetypes[start.machinetype]
         machine = new_machine(
             start,

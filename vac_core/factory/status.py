@@ -17,8 +17,8 @@ def status(factory: Factory, registry: Registry, started: float) -> dict[str, An
     """Everything at one look: ``GET /status`` of the control socket."""
     given = factory.given
     now = given.clock()
-    trades = factory.trades()
-    situation = factory.situation(trades)
+    trades = factory.decider.trades(factory.site, now)
+    situation = factory.decider.situation(factory.site, trades, now)
     drain = factory.draining.in_force(factory.site.settings)
     source = given.source
     return {
@@ -78,13 +78,14 @@ def machines(factory: Factory) -> list[dict[str, Any]]:
 
 def why(factory: Factory) -> dict[str, Any]:
     """The latest decision and its reasons: ``GET /why``."""
-    if factory.plan is None:
+    if factory.decider.plan is None:
         return {"now": factory.given.clock(), "host": [], "machinetypes": [], "end": None, "starts": [], "failures": {}}
-    return factory.plan.as_json()
+    return factory.decider.plan.as_json()
 
 
 def troubles(factory: Factory) -> Mapping[str, str]:
     """Whatever goes wrong at present, by what it befell; an object by its kind and name, as ``hypervisor docker``."""
+    policy_failures = factory.decider.plan.failures if factory.decider.plan else {}
     background = {} if factory.background.trouble is None else {"background": factory.background.trouble}
     return {
         **{line.partition(" (")[0]: line for line in factory.given.crew.missing},
@@ -95,7 +96,7 @@ def troubles(factory: Factory) -> Mapping[str, str]:
         **factory.follower.troubles,
         **factory.ender.troubles,
         **{f"looking at machine {machine_id}": trouble for machine_id, trouble in factory.lookout.failing.items()},
-        **{f"policy {name}": why for name, why in (factory.plan.failures if factory.plan else {}).items()},
+        **{f"policy {name}": why for name, why in policy_failures.items()},
         **background,
         **factory.troubles,
     }

@@ -32,6 +32,7 @@ from vac_core.factory.journal import Journal, JournalError
 from vac_core.factory.site_source import FixedSite
 from vac_core.factory.state_dir import StateDir
 from vac_core.factory.surroundings import Surroundings
+from vac_core.factory.trades import Trades
 from vac_core.interfaces import Contextualiser, CreateRequest, Home, Policy
 from vac_core.model import Capacity, Machine
 from vac_core.plugins import Registry, load_plugins
@@ -106,6 +107,11 @@ class VirtualFactory:
     def alive(self) -> tuple[Machine, ...]:
         """Its machines that hold a slot."""
         return self.daemon.roster.alive
+
+    @property
+    def trades(self) -> Trades:
+        """Which machinetypes it can make now, and why not the others."""
+        return self.daemon.decider.trades(self.daemon.site, self._space.clock())
 
     async def start(self, open_journal: Callable[[Path], Journal] = Journal) -> None:
         """Start the daemon."""
