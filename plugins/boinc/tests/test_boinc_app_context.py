@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 from vac_boinc.boinc_app import BoincApp
-from vac_boinc.options import BoincMachine, file_names
+from vac_boinc.machine_options import BoincMachine, file_names
 
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import Contextualiser, MachineTypeError, PluginError

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from vac_boinc.account import account_file, project_url, read_key
 from vac_boinc.boinc_client import BoincClient
 from vac_boinc.client_files import client_files, host_cpid, secret
-from vac_boinc.options import BoincMachine
+from vac_boinc.machine_options import BoincMachine
 
 from vac_core.config.schema import MachineType
 from vac_core.context.delivery import DELIVERIES

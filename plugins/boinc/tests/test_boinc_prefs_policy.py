@@ -10,7 +10,8 @@ from typing import Any
 
 import attrs
 import pytest
-from vac_boinc.options import OPTION_SET, BoincMachine, BoincPlugin
+from vac_boinc.machine_options import BoincMachine
+from vac_boinc.options import OPTION_SET, BoincPlugin
 from vac_boinc.prefs import Prefs
 from vac_boinc.senses import DiskState, LinuxSenses
 from vac_boinc.suspension import HostState

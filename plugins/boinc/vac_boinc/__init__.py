@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from vac_boinc.boinc_app import BoincApp
 from vac_boinc.boinc_client import BoincClient
-from vac_boinc.options import OPTION_SET, BoincMachine, BoincPlugin
+from vac_boinc.machine_options import BoincMachine
+from vac_boinc.options import OPTION_SET, BoincPlugin
 from vac_boinc.prefs import Prefs
 from vac_boinc.recent_credit import CreditBooks, RecentCredit
 from vac_core.hookspecs import hookimpl

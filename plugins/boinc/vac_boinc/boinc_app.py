@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from vac_boinc import init_data, job_toml, vbox_job
-from vac_boinc.options import machine_options
+from vac_boinc.machine_options import machine_options
 from vac_boinc.places import SETTINGS, Place, place_of
 from vac_boinc.vbox_job import JobError, VboxJob
 from vac_core.builtin.site_files import SiteFileError, read_site_file, site_path

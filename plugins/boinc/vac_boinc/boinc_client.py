@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from vac_boinc.account import read_key
 from vac_boinc.client_files import client_files, host_cpid, secret
-from vac_boinc.options import machine_options
+from vac_boinc.machine_options import machine_options
 from vac_boinc.places import SETTINGS, Place, place_of
 from vac_core.builtin.user_data import public_keys
 from vac_core.config.schema import MachineType

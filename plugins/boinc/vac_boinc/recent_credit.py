@@ -16,7 +16,8 @@ from vac_boinc import ledger
 from vac_boinc.backoffs import Rest, after, end_of, postponed
 from vac_boinc.credit import DAY, Credit, averages, priorities, work_of
 from vac_boinc.ledger import Ledger
-from vac_boinc.options import BoincPlugin, machine_options, plugin_options
+from vac_boinc.machine_options import machine_options
+from vac_boinc.options import BoincPlugin, plugin_options
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import Home, Observer, Policy
 from vac_core.model import Event, Happening, Machine, MachineState

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from vac_boinc.options import machine_options
+from vac_boinc.machine_options import machine_options
 from vac_boinc.preferences import Preferences
 from vac_boinc.senses import DiskState
 from vac_boinc.suspension import HostState, Standing
