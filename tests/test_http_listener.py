@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from vac_core.factory.web.allowance import Allowance
 from vac_core.factory.web.application import build
-from vac_core.factory.web.listener import MOST_CONNECTIONS, ListenError, listen
+from vac_core.factory.web.connection import MOST_CONNECTIONS
+from vac_core.factory.web.listener import ListenError, listen
 from vac_core.testing import context, machine, settings
 from vac_core.testing.guests import FakeGuests
 

@@ -1,4 +1,4 @@
-"""Letting the HTTP service listen, with a limit on the connections that one address may hold."""
+"""Letting the HTTP service listen."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from aiohttp import web
 
-from vac_core.factory.web.application import plain_address
-
-MOST_CONNECTIONS: Final = 64
-"""Connections that one address may hold at one time, so that no machine can use up the daemon's descriptors."""
+from vac_core.factory.web.connection import Connection, show_connection
 
 Door: TypeAlias = tuple[str, int]
 """An address of this host, all of them if it is empty, and a TCP port, a free one if it is 0."""
@@ -53,7 +50,7 @@ class Listener:
         handler = cast("web.Server", self._runner.server)
         try:
             self._doors[door] = await asyncio.get_running_loop().create_server(
-                lambda: _Door(handler(), self._held), **(where if sock is None else {"sock": sock})
+                lambda: Connection(handler(), self._held), **(where if sock is None else {"sock": sock})
             )
         except OSError as error:
             raise refused(door, error, mend) from error
@@ -92,46 +89,8 @@ async def listen(app: web.Application, address: str, port: int) -> Listener:
 
 async def ready(app: web.Application) -> Listener:
     """Get a service ready to listen; its doors are opened one by one."""
+    app.middlewares.append(show_connection)
     # A machine that goes on sending after it was refused is listened to for lingering_time seconds.
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=30.0, lingering_time=2.0, shutdown_timeout=1.0)
     await runner.setup()
     return Listener(runner)
-
-
-class _Door(asyncio.Protocol):
-    """Lets a connection through to the handler of its requests, or closes it if its address holds too many."""
-
-    def __init__(self, handler: asyncio.Protocol, held: Counter[str]) -> None:
-        self._handler = handler
-        self._held = held
-        self._address: str | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        address = plain_address(transport.get_extra_info("peername")[0])
-        if self._held[address] >= MOST_CONNECTIONS:
-            transport.close()
-            return
-        self._held[address] += 1
-        self._address = address
-        self._handler.connection_made(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._address is None:
-            return
-        self._held[self._address] -= 1
-        if not self._held[self._address]:
-            del self._held[self._address]
-        self._handler.connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self._address is not None:
-            self._handler.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return self._handler.eof_received() if self._address is not None else None
-
-    def pause_writing(self) -> None:
-        self._handler.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._handler.resume_writing()
