@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import aiohttp
+import attrs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from vac_core.factory.roster import Roster
 from vac_core.factory.service import RosterGuests, Service
 from vac_core.factory.state_dir import StateDir
 from vac_core.model import Happening, Machine, MachineState
-from vac_core.testing import NOW, VirtualClock, machine, settings
+from vac_core.testing import NOW, VirtualClock, machine, settings, space_view
 
 
 def guests(shop: Workshop) -> RosterGuests:
@@ -93,6 +94,20 @@ def test_guests_are_known_again_after_a_restart(tmp_path: Path) -> None:
     tell(story, tmp_path)
 
 
+def heartbeats(service: Service, now: float) -> tuple[int, int]:
+    """What peers are told of the service, as that of features and that of metadata."""
+    told = service.shown(space_view(), now).status
+    return told["mjf_heartbeat_time"], told["metadata_heartbeat_time"]
+
+
+def test_one_snapshot_is_shown_as_one(tmp_path: Path) -> None:
+    service, view = Service(), attrs.evolve(space_view(), status={"running_machines": 3})
+    shown = service.shown(view, NOW)
+    assert shown.status["running_machines"] == 3
+    assert service.shown(view, NOW + 1) is shown
+    assert service.shown(space_view(), NOW + 1) is not shown
+
+
 def test_machines_read_their_features_where_the_service_says_it_is(tmp_path: Path) -> None:
     async def story() -> None:
         state, journal = StateDir(tmp_path), Journal(tmp_path / "journal.sqlite")
@@ -107,6 +122,7 @@ def test_machines_read_their_features_where_the_service_says_it_is(tmp_path: Pat
         await service.start(roster, state, settings)
         assert service.trouble is None
         assert service.url.startswith("http://127.0.0.1:")
+        assert heartbeats(service, NOW + 5.5) == (int(NOW) + 5, int(NOW) + 5)
         async with aiohttp.ClientSession() as session:
             for token, code in ((one.token, 200), ("wrong", 404)):
                 url = f"{service.url}/machines/{token}/machinefeatures/total_cpu"
@@ -114,6 +130,7 @@ def test_machines_read_their_features_where_the_service_says_it_is(tmp_path: Pat
                     assert response.status == code
                     assert (await response.text() == "8") == (code == 200)
         await service.close()
+        assert heartbeats(service, NOW + 60) == (int(NOW) + 5, int(NOW) + 5)
         journal.close()
 
     asyncio.run(story())
@@ -130,6 +147,9 @@ def test_a_port_that_is_taken_is_a_trouble_and_leaves_the_factory_alone(tmp_path
             assert f"cannot serve machines on 127.0.0.1 port {port}: " in service.trouble
             assert "change http_address or http_port" in service.trouble
             assert service.url == ""
+            assert heartbeats(service, NOW) == (0, 0)
+            await service.listener.open(("127.0.0.1", 0))  # as for machines that look for it at an address of theirs
+            assert heartbeats(service, NOW + 1) == (int(NOW) + 1, int(NOW) + 1)
             await service.close()
         journal.close()
 

@@ -61,6 +61,7 @@ def test_a_factory_tells_its_figures_under_new_and_old_names() -> None:
     assert document["running_cpus"] == document["running_processors"] == 3
     assert document["total_hs06"] == document["max_hs06"] == 42.0
     assert document["time_sent"] == document["responder_heartbeat_time"] == int(NOW)
+    assert document["mjf_heartbeat_time"] == 0, "nobody has said that machines are served"
 
 
 def test_every_machinetype_is_told_of_with_its_limits() -> None:

@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +32,7 @@ from vac_core.factory.service import Service
 from vac_core.factory.site_source import NoSiteError, SiteFiles, SiteSource
 from vac_core.factory.state_dir import StateDir, StateDirError
 from vac_core.factory.surroundings import Surroundings
-from vac_core.interfaces import Home
+from vac_core.interfaces import Home, SpaceView
 from vac_core.plugins import Registry, load_plugins
 
 _log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ async def _run(state: StateDir, journal: Journal, source: SiteSource, registry: 
     for line in given.crew.missing:
         _log.error("%s", line)
     await _serve_guests(service, factory)
-    await _open_peers(given.crew, home, factory)
+    await _open_peers(given.crew, home, factory, lambda: service.shown(factory.snapshot(), given.clock()))
     control = await serve(Control(factory, registry, started), state.control_socket)
     await factory.start()
     _log.info("factory %s of space %s is at work (Vac %s)", given.name, home.space, __version__)
@@ -158,11 +158,11 @@ def _home(given: Surroundings, bell: Bell) -> Home:
     )
 
 
-async def _open_peers(crew: Crew, home: Home, factory: Factory) -> None:
+async def _open_peers(crew: Crew, home: Home, factory: Factory, snapshot: Callable[[], SpaceView]) -> None:
     """Let each peer finder listen; one that cannot is still asked to gather, and its trouble is shown."""
     for finder in crew.peer_finders:
         try:
-            await finder.open(home, factory.snapshot, factory.peers.hint)
+            await finder.open(home, snapshot, factory.peers.hint)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a factory that cannot be asked decides alone, and says so
             factory.troubles[f"peer_finder {finder.name}"] = str(error)
             _log.error("peer finder %s: %s", finder.name, error)

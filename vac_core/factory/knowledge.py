@@ -18,13 +18,8 @@ from vac_core.model import FactoryReport, MachineState
 from vac_core.powers import Resources
 from vac_core.situation import Situation
 
-_HEARTBEATS = (
-    "factory_heartbeat_time",
-    "responder_heartbeat_time",
-    "mjf_heartbeat_time",
-    "metadata_heartbeat_time",
-)
-"""One process does what Vac 3 had four for."""
+_HEARTBEATS = ("factory_heartbeat_time", "responder_heartbeat_time")
+"""One process does what Vac 3 had four for; of what serves machines `vac_core.factory.service` tells."""
 
 _RUNNING = frozenset({MachineState.RUNNING, MachineState.PAUSED, MachineState.STOPPING})
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from hmac import compare_digest
 from typing import Final
 
+import attrs
+
 from vac_core.config.schema import Settings
 from vac_core.factory.maker import ADDRESS
 from vac_core.factory.roster import Roster
@@ -15,12 +17,17 @@ from vac_core.factory.state_dir import StateDir
 from vac_core.factory.web.application import build
 from vac_core.factory.web.guests import Guest
 from vac_core.factory.web.listener import Listener, ListenError, ready
+from vac_core.interfaces import SpaceView
 from vac_core.model import Machine
 
 _log = logging.getLogger(__name__)
 
 _ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognised here, not bound to
 """Addresses that are no place to find anybody at: machines are told the host's name in their place."""
+
+
+_HEARTBEATS: Final = ("mjf_heartbeat_time", "metadata_heartbeat_time")
+"""Of Vac 3's two services for machines, which are one here."""
 
 
 class RosterGuests:
@@ -52,6 +59,9 @@ class Service:
         self._listener: Listener | None = None
         self._address = ""
         self.trouble: str | None = None
+        self._heartbeat = 0.0
+        self._view: SpaceView | None = None
+        self._shown: SpaceView | None = None
 
     @property
     def listener(self) -> Listener:
@@ -67,6 +77,18 @@ class Service:
             return ""
         address = f"[{self._address}]" if ":" in self._address else self._address
         return f"http://{address}:{self._listener.port}"
+
+    def shown(self, view: SpaceView, now: float) -> SpaceView:
+        """A snapshot of the factory, with when this service last listened anywhere: 0 if it never did.
+
+        Of one snapshot there is one such, for answers that are made of it are kept.
+        """
+        if self._shown is None or view is not self._view:
+            if self._listener is not None and self._listener.doors:
+                self._heartbeat = now
+            beats = dict.fromkeys(_HEARTBEATS, int(self._heartbeat))
+            self._view, self._shown = view, attrs.evolve(view, status={**view.status, **beats})
+        return self._shown
 
     async def start(self, roster: Roster, state: StateDir, settings: Callable[[], Settings]) -> None:
         """Listen where the settings say."""

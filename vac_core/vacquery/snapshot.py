@@ -23,7 +23,8 @@ STATES: Final[Mapping[MachineState, str]] = {
 }
 """VacQuery's words for the states of machines. A machine that is being stopped still holds its processors."""
 
-_HEARTBEATS: Final = tuple(name for name in keys_of(FactoryStatus) if name.endswith("_heartbeat_time"))
+_HEARTBEATS: Final = ("factory_heartbeat_time", "responder_heartbeat_time")
+"""Who sends a message lives."""
 
 
 @attrs.frozen(kw_only=True)
@@ -47,7 +48,7 @@ class Sender:
 
 
 def factory_status(view: SpaceView, sender: Sender) -> FactoryStatus:
-    """The factory's own figures; one daemon does the work of Vac 3's four, so it answers for their heartbeats."""
+    """The factory's own figures; one daemon is what Vac 3 had a factory and a responder for, and lives."""
     figures = {name: view.status[name] for name in keys_of(FactoryStatus) if view.status.get(name) is not None}
     beats = dict.fromkeys(_HEARTBEATS, int(sender.now))
     return FactoryStatus(**(beats | figures | sender.keys(view)))
