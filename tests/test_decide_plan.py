@@ -191,6 +191,8 @@ NONSENSE = [
     Verdicts(vetoes=("all",)),
     Verdicts(asks=(None,)),
     Verdicts(most_starts=-1),
+    Verdicts(most_processors={"lhcb": 0}),
+    Verdicts(most_processors={"lhcb": 1.5}),
     Verdicts(most_starts="none"),
     Verdicts(end=math.nan),
     Verdicts(end="tonight"),
@@ -204,6 +206,17 @@ def test_a_policy_that_raises_or_talks_nonsense_is_left_out_and_named(answer) ->
     assert started(made) == {"a": 5, "b": 3, "c": 2}
     assert set(made.failures) == {"broken"}
     assert ": " in made.failures["broken"]
+
+
+def test_a_policy_may_leave_a_machine_fewer_processors_than_are_free() -> None:
+    wide = machinetype("wide", min_processors=2, max_processors=8)
+    settled = attrs.evolve(host(8, wide), settings=settings(processors_per_superslot=8))
+    made = decide(settled, *USUAL, Says(Verdicts(most_processors={"wide": 6, "unknown": 1}), "lends"))
+    assert [start.processors for start in made.starts] == [6, 2]
+    made = decide(settled, *USUAL, Says(Verdicts(most_processors={"wide": 1}), "lends"))
+    standing = made.standing("wide")
+    assert standing is not None
+    assert [reason.text for reason in standing.reasons] == ["needs 2 processors and its next machine may have 1"]
 
 
 def test_a_policy_that_breaks_half_way_spoils_no_start_before_it() -> None:

@@ -63,6 +63,12 @@ def test_disk_is_counted_by_processors() -> None:
     assert len(made.starts) == 2
 
 
+def test_a_machine_of_several_sizes_has_the_one_for_which_there_is_enough() -> None:
+    types = [machinetype("wide", min_processors=1, max_processors=4)]
+    made = decide(types, {DISK: 70}, {"wide": Demand(per_machine=10, per_processor=20)})
+    assert [start.processors for start in made.starts] == [3]
+
+
 @given(
     there=st.integers(0, 40),
     demands=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(1, 4)), min_size=1, max_size=4),

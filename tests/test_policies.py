@@ -1,12 +1,14 @@
 """The core's own policies."""
 
 import math
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vac_core.builtin.policies import Backoff, HostLimits, TargetShares, Vac3, vac_policies
+from vac_core.decide.plan import plan
 from vac_core.model import Capacity, MachineState, Outcome
 from vac_core.situation import Abort, TypeTotals
 from vac_core.testing.makers import NOW, machine, machinetype, settings, situation
@@ -95,6 +97,17 @@ def test_a_machinetype_waits_for_memory_and_a_smaller_one_goes_ahead() -> None:
     found = vetoes(HostLimits(), judged)
     assert set(found) == {"wide"}
     assert "needs 8192 MiB of memory and 4096 are left" in found["wide"].reason
+
+
+def test_a_machine_of_several_sizes_has_the_one_for_which_there_is_memory() -> None:
+    judged = situation(
+        [machinetype("wide", min_processors=2, max_processors=8)],
+        machines=(machine(processors=1, memory_bytes=2 * 2**30),),
+        capacity=Capacity(processors=8, memory_bytes=12 * 2**30),
+        settings=settings(mb_per_processor=2048, processors_per_superslot=8, memory_overcommit=1.0),
+    )
+    made = plan(judged, (HostLimits(), TargetShares()), random.Random(0))
+    assert [start.processors for start in made.starts] == [5]
 
 
 @pytest.mark.parametrize("policy", [Backoff(), Vac3()])

@@ -124,5 +124,8 @@ class Verdicts:
     asks: tuple[Ask, ...] = ()
     most_starts: int | None = None
     """Most machines that may be started in this one pass."""
+    most_processors: Mapping[str, int] = attrs.field(factory=dict)
+    """By machinetype: most processors that its next machine may have, where it could do with fewer than are free. One
+    that needs more is to be vetoed, with the reason."""
     end: float | None = None
     """When all machines must have ended, such as when a host is lent out no longer; Unix seconds."""

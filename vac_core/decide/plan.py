@@ -7,12 +7,12 @@ asks the policies again, so that shares are met and gates close within one pass 
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
 from vac_core.decide.room import Place, Placing, size_vetoes
-from vac_core.decide.scarce import scarcity_vetoes
+from vac_core.decide.scarce import affordable, scarcity_vetoes
 from vac_core.decide.standings import PLAN, standings
 from vac_core.decide.superslots import reserving
 from vac_core.decide.vac3_slots import filling
@@ -44,7 +44,7 @@ def plan(situation: Situation, policies: Sequence[Policy], random: random_module
         order = _order(working, judgement, random)
         limits = _limits(working, judgement, len(starts))
         halted = limits or judgement.host_vetoes
-        placing = Placing(None, {}) if halted else _RULES[working.settings.superslot_rule](working, order)
+        placing = Placing(None, {}) if halted else _placed(working, order, judgement)
         if placing.place is None:
             return Plan(
                 now=situation.now,
@@ -60,13 +60,28 @@ def plan(situation: Situation, policies: Sequence[Policy], random: random_module
         judgement = _judge(working, policies, failures, too_large)
 
 
+def _placed(situation: Situation, order: Sequence[str], judgement: Judgement) -> Placing:
+    return _RULES[situation.settings.superslot_rule](situation, order, judgement.most_processors)
+
+
 def _judge(
     situation: Situation, policies: Sequence[Policy], failures: dict[str, str], too_large: Sequence[Veto]
 ) -> Judgement:
     judgement = judge(situation, policies, failures)
-    for veto in (*too_large, *scarcity_vetoes(situation)):
+    for name, most in affordable(situation).items():
+        judgement.leave(name, most)
+    for veto in (*too_large, *_too_small(situation, judgement), *scarcity_vetoes(situation)):
         judgement.vetoes.setdefault(str(veto.machinetype), []).append(attrs.evolve(veto, policy=PLAN))
     return judgement
+
+
+def _too_small(situation: Situation, judgement: Judgement) -> Iterator[Veto]:
+    """Machinetypes that need more processors than a policy leaves for their next machine."""
+    for name, most in judgement.most_processors.items():
+        machinetype = situation.machinetypes.get(name)
+        if machinetype is not None and most < machinetype.min_processors and name not in judgement.vetoes:
+            reason = f"needs {machinetype.min_processors} processors and its next machine may have {most}"
+            yield Veto(machinetype=name, reason=reason)
 
 
 def _order(situation: Situation, judgement: Judgement, random: random_module.Random) -> list[str]:

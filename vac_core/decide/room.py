@@ -60,6 +60,12 @@ class Room:
     """First the one that ends first."""
     ends: tuple[tuple[float, int], ...]
     """When processors that are held now fall free, at the latest, and how many; in the order of time."""
+    most: Mapping[str, int] = attrs.field(factory=dict)
+    """By machinetype: most processors that its next machine may have, where that is limited further."""
+
+    def size(self, machinetype: MachineType) -> int:
+        """Most processors that a machine of a machinetype may have, were they free."""
+        return min(self.largest, machinetype.max_processors, self.most.get(machinetype.name, self.largest))
 
     def latest_end(self, machinetype: MachineType) -> float:
         """When a machine that starts now must have ended."""
@@ -74,8 +80,8 @@ class Room:
         return Obstacle(f"needs {need} processors and {self.free} are free", until)
 
 
-def survey(situation: Situation) -> Room:
-    """Look over this factory's machines."""
+def survey(situation: Situation, most: Mapping[str, int] | None = None) -> Room:
+    """Look over this factory's machines; ``most`` is how many processors the next of a machinetype may have."""
     ends = sorted((_gone_by(machine, situation.now), machine.processors) for machine in situation.machines)
     return Room(
         now=situation.now,
@@ -85,6 +91,7 @@ def survey(situation: Situation) -> Room:
         shutdown_time=situation.shutdown_time,
         open_slots=tuple(_open_slots(situation)),
         ends=tuple(ends),
+        most=most or {},
     )
 
 

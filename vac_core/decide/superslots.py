@@ -24,7 +24,7 @@ than a whole day. Filling each gap up to the latest time by which the processors
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -45,9 +45,12 @@ class Kept:
     time: float
 
 
-def reserving(situation: Situation, order: Sequence[str]) -> Placing:
-    """Find the first machinetype of ``order`` that can start now, and its place; or what keeps each of them."""
-    room = survey(situation)
+def reserving(situation: Situation, order: Sequence[str], most: Mapping[str, int] | None = None) -> Placing:
+    """Find the first machinetype of ``order`` that can start now, and its place; or what keeps each of them.
+
+    ``most`` is how many processors the next machine of a machinetype may have, where that is limited further.
+    """
+    room = survey(situation, most)
     kept: Kept | None = None
     obstacles: dict[str, Obstacle] = {}
     for name in order:
@@ -78,7 +81,7 @@ def _join(machinetype: MachineType, room: Room, kept: Kept | None) -> Place | No
     """A place in the first open superslot that has enough processors and the right time left."""
     latest = _latest_end(machinetype, room, kept)
     for slot in room.open_slots:
-        processors = min(room.free, slot.missing, machinetype.max_processors)
+        processors = min(room.free, slot.missing, room.size(machinetype))
         right_time = room.now + machinetype.least_wallclock <= slot.end <= latest
         if right_time and processors >= machinetype.min_processors:
             return Place(machinetype.name, processors, slot.end, "joins an open superslot")
@@ -87,7 +90,7 @@ def _join(machinetype: MachineType, room: Room, kept: Kept | None) -> Place | No
 
 def _begin(machinetype: MachineType, room: Room, kept: Kept | None) -> Place | None:
     """A place of its own."""
-    processors = min(room.free, room.largest, machinetype.max_processors)
+    processors = min(room.free, room.size(machinetype))
     end = _latest_end(machinetype, room, kept)
     if processors < machinetype.min_processors or end < room.now + machinetype.least_wallclock:
         return None

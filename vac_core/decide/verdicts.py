@@ -20,6 +20,8 @@ class Judgement:
     ranks: dict[str, dict[str, Rank]] = attrs.field(factory=dict)
     asks: list[Ask] = attrs.field(factory=list)
     most_starts: dict[str, int] = attrs.field(factory=dict)
+    most_processors: dict[str, int] = attrs.field(factory=dict)
+    """By machinetype: the fewest that any policy leaves for its next machine."""
     ends: list[float] = attrs.field(factory=list)
 
     def ranks_of(self, machinetype: str) -> tuple[Rank, ...]:
@@ -35,6 +37,10 @@ class Judgement:
         return tuple(
             of_policy[machinetype].value if machinetype in of_policy else 0.0 for of_policy in self.ranks.values()
         )
+
+    def leave(self, machinetype: str, processors: int) -> None:
+        """Let the next machine of a machinetype have no more processors than this."""
+        self.most_processors[machinetype] = min(processors, self.most_processors.get(machinetype, processors))
 
 
 def judge(situation: Situation, policies: Sequence[Policy], failures: dict[str, str]) -> Judgement:
@@ -60,6 +66,7 @@ def _add(verdicts: Verdicts, policy: str, situation: Situation, judgement: Judge
         raise ValueError(f"most_starts is {verdicts.most_starts!r}: it must be a whole number, 0 or more")
     if verdicts.end is not None and not math.isfinite(verdicts.end):
         raise ValueError(f"end is {verdicts.end}: it must be a time, or None")
+    sizes = _checked_sizes(verdicts)
     for veto in vetoes:
         stamped = Veto(reason=veto.reason, machinetype=veto.machinetype, until=veto.until, policy=policy)
         if veto.machinetype is None:
@@ -72,7 +79,17 @@ def _add(verdicts: Verdicts, policy: str, situation: Situation, judgement: Judge
         judgement.ends.append(verdicts.end)
     if verdicts.most_starts is not None:
         judgement.most_starts[policy] = verdicts.most_starts
+    for name, most in sizes.items():
+        judgement.leave(name, most)
     judgement.asks.extend(asks)
+
+
+def _checked_sizes(verdicts: Verdicts) -> dict[str, int]:
+    sizes = dict(verdicts.most_processors)
+    for name, most in sizes.items():
+        if type(most) is not int or most < 1:
+            raise ValueError(f"most_processors of {name} is {most!r}: it must be a whole number, 1 or more, or a veto")
+    return sizes
 
 
 def _checked_ranks(verdicts: Verdicts) -> dict[str, Rank]:

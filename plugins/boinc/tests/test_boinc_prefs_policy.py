@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +11,17 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from vac_boinc.machine_options import BoincMachine
 from vac_boinc.options import OPTION_SET, BoincPlugin
 from vac_boinc.prefs import Prefs
 from vac_boinc.senses import DiskState, LinuxSenses
 from vac_boinc.suspension import HostState
 
+from vac_core.builtin.policies.target_shares import TargetShares
 from vac_core.config.schema import MachineType
+from vac_core.decide.plan import plan
 from vac_core.factory import site_follower
 from vac_core.model import Capacity, HealthState, MachineState
 from vac_core.situation import Verdicts, Wish
@@ -30,6 +35,9 @@ from vac_core.testing import (
     machinetype,
     run_virtual,
     situation,
+)
+from vac_core.testing import (
+    settings as site_settings,
 )
 from vac_core.testing.space import VirtualSpace
 
@@ -119,6 +127,37 @@ def test_the_newest_machines_leave_when_fewer_processors_are_lent(tmp_path: Path
     held = {one.id for one in machines if wishes(judged)[one.id] is Wish.PAUSE}
     assert held == {machines[2].id, machines[3].id}
     assert "max_ncpus_pct" in judged.vetoes[0].reason
+
+
+@given(
+    percent=st.integers(1, 100),
+    memory_gib=st.integers(1, 32),
+    sizes=st.lists(st.tuples(st.integers(1, 8), st.integers(1, 8)).map(sorted), min_size=1, max_size=3),
+    held=st.integers(0, 8),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_is_started_that_the_owner_would_at_once_want_to_leave(
+    tmp_path: Path, percent: int, memory_gib: int, sizes: list[list[int]], held: int
+) -> None:
+    lends = policy(tmp_path, BoincPlugin(niu_max_ncpus_pct=percent, ram_max_used_idle_pct=percent))
+    types = [boinc(f"t{n}", min_processors=least, max_processors=most) for n, (least, most) in enumerate(sizes)]
+    there = Capacity(processors=8, memory_bytes=memory_gib * 2**30)
+    before = [machine(machinetype="t0", created=NOW - 9, memory_bytes=2**30) for _ in range(held)]
+    judged = situation(types, machines=before, capacity=there, settings=site_settings(processors_per_superslot=8))
+    started = plan(judged, (lends, TargetShares()), random.Random(0)).starts
+    each = types[0].bytes_per_processor(judged.settings)
+    after = [
+        machine(machinetype=one.machinetype, processors=one.processors, created=NOW, memory_bytes=one.processors * each)
+        for one in started
+    ]
+    asked = wishes(lends.judge(attrs.evolve(judged, machines=(*before, *after))))
+    assert {asked[one.id] for one in after} <= {Wish.CAP}
+
+
+def test_a_machine_of_several_sizes_has_the_one_that_the_owner_lends(tmp_path: Path) -> None:
+    lends = policy(tmp_path, BoincPlugin(niu_max_ncpus_pct=50))
+    judged = situation([boinc(max_processors=8)], settings=site_settings(processors_per_superslot=8))
+    assert [one.processors for one in plan(judged, (lends, TargetShares()), random.Random(0)).starts] == [4]
 
 
 def test_memory_that_the_owner_wants_back_is_freed_by_ending_machines(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -45,6 +45,7 @@ def verdicts(outlook: Outlook, situation: Situation) -> Verdicts:
     return Verdicts(
         vetoes=(*_processors(outlook, situation), *_memory(outlook, situation), *_disk(outlook, situation)),
         asks=tuple(_given(outlook, situation)),
+        most_processors=_sizes(outlook, situation),
         end=None if closes is None else max(closes.timestamp(), situation.now),
     )
 
@@ -112,30 +113,51 @@ def _surplus(outlook: Outlook, situation: Situation) -> Iterator[_Surplus]:
 
 def _processors(outlook: Outlook, situation: Situation) -> Iterator[Veto]:
     most = outlook.prefs.processors(situation.capacity.processors, in_use=outlook.in_use)
-    left = most - situation.busy_processors
+    left = _processors_left(outlook, situation)
     for name, machinetype in situation.machinetypes.items():
         if machinetype.min_processors > left:
             yield Veto(
                 machinetype=name,
                 reason=f"needs {machinetype.min_processors} of the {most} processors that the owner lends now, and"
-                f" {max(0, left)} are left: {_name('max_ncpus_pct', outlook)}",
+                f" {left} are left: {_name('max_ncpus_pct', outlook)}",
             )
 
 
 def _memory(outlook: Outlook, situation: Situation) -> Iterator[Veto]:
-    there = situation.capacity.memory_bytes
-    if not there:
-        return
-    most = outlook.prefs.memory_bytes(there, in_use=outlook.in_use)
-    left = most - sum(machine.memory_bytes for machine in situation.machines)
+    most = outlook.prefs.memory_bytes(situation.capacity.memory_bytes, in_use=outlook.in_use)
+    left = _memory_left(outlook, situation)
     for name, machinetype in situation.machinetypes.items():
         need = machinetype.min_processors * machinetype.bytes_per_processor(situation.settings)
-        if need > left:
+        if left is not None and need > left:
             yield Veto(
                 machinetype=name,
                 reason=f"needs {need // _MIB} MiB of the {most // _MIB} that the owner lends now, and"
-                f" {max(0, left) // _MIB} are left: {_memory_option(outlook)}",
+                f" {left // _MIB} are left: {_memory_option(outlook)}",
             )
+
+
+def _sizes(outlook: Outlook, situation: Situation) -> Mapping[str, int]:
+    """By machinetype: for how many processors of its next machine what is lent is enough, where it is for one."""
+    processors, memory = _processors_left(outlook, situation), _memory_left(outlook, situation)
+    found: dict[str, int] = {}
+    for name, machinetype in situation.machinetypes.items():
+        each = machinetype.bytes_per_processor(situation.settings)
+        found[name] = processors if memory is None or not each else min(processors, memory // each)
+    return {name: most for name, most in found.items() if most}
+
+
+def _processors_left(outlook: Outlook, situation: Situation) -> int:
+    most = outlook.prefs.processors(situation.capacity.processors, in_use=outlook.in_use)
+    return max(0, most - situation.busy_processors)
+
+
+def _memory_left(outlook: Outlook, situation: Situation) -> int | None:
+    """Octets; None where the host's memory is not known."""
+    there = situation.capacity.memory_bytes
+    if not there:
+        return None
+    held = sum(machine.memory_bytes for machine in situation.machines)
+    return max(0, outlook.prefs.memory_bytes(there, in_use=outlook.in_use) - held)
 
 
 def _disk(outlook: Outlook, situation: Situation) -> Iterator[Veto]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from vac_core.decide.room import largest_machine
 from vac_core.interfaces import Policy
 from vac_core.model import MachineState
 from vac_core.situation import Situation, Verdicts, Veto
@@ -23,7 +22,11 @@ class HostLimits(Policy):
     def judge(self, situation: Situation) -> Verdicts:
         """Veto everything, or the machinetypes for which time or memory is short."""
         host = [*overload(situation), *closing(situation), *_disk(situation)]
-        return Verdicts(vetoes=(*host, *time_left(situation), *_memory(situation)))
+        left = _memory_left(situation)
+        if left is None:
+            return Verdicts(vetoes=(*host, *time_left(situation)))
+        vetoes = (*host, *time_left(situation), *_memory(situation, left))
+        return Verdicts(vetoes=vetoes, most_processors=_sizes(situation, left))
 
 
 def overload(situation: Situation) -> Iterator[Veto]:
@@ -71,22 +74,28 @@ def _disk(situation: Situation) -> Iterator[Veto]:
         yield Veto(reason=f"{free // MIB} MiB of disk are free where machines are kept: min_disk_free_mb is {least}")
 
 
-def _memory(situation: Situation) -> Iterator[Veto]:
-    """Machinetypes whose next machine would need more memory than is left; nothing where the host's is not known."""
+def _memory_left(situation: Situation) -> int | None:
+    """Octets of memory that no machine holds, as far as machines may have it; None where the host's is not known."""
     overcommit = situation.settings.memory_overcommit
     if not situation.capacity.memory_bytes or not overcommit:
-        return
-    left = int(situation.capacity.memory_bytes * overcommit) - sum(
-        machine.memory_bytes for machine in situation.machines
-    )
-    room = min(largest_machine(situation), situation.free_processors)
+        return None
+    held = sum(machine.memory_bytes for machine in situation.machines)
+    return max(0, int(situation.capacity.memory_bytes * overcommit) - held)
+
+
+def _memory(situation: Situation, left: int) -> Iterator[Veto]:
+    """Machinetypes whose smallest machine would need more memory than is left."""
     for name, machinetype in situation.machinetypes.items():
-        processors = max(machinetype.min_processors, min(machinetype.max_processors, room))
-        per_processor = machinetype.bytes_per_processor(situation.settings) // MIB
-        need = processors * per_processor
-        if need * MIB > left:
+        each = machinetype.bytes_per_processor(situation.settings)
+        if (need := machinetype.min_processors * each) > left:
             yield Veto(
                 machinetype=name,
-                reason=f"needs {need} MiB of memory and {max(0, left // MIB)} are left: mb_per_processor is"
-                f" {per_processor}",
+                reason=f"needs {need // MIB} MiB of memory and {left // MIB} are left: mb_per_processor is"
+                f" {each // MIB}",
             )
+
+
+def _sizes(situation: Situation, left: int) -> Mapping[str, int]:
+    """By machinetype: for how many processors there is memory left, where there is for one."""
+    each = {name: one.bytes_per_processor(situation.settings) for name, one in situation.machinetypes.items()}
+    return {name: left // octets for name, octets in each.items() if 0 < octets <= left}

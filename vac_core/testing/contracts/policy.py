@@ -74,6 +74,9 @@ class PolicyContract:
     def test_it_allows_no_fewer_starts_than_none(self, policy: Policy) -> None:
         _in_all(lambda one: (most := policy.judge(one).most_starts) is None or most >= 0)
 
+    def test_it_leaves_the_next_machine_of_a_machinetype_a_processor_or_vetoes_it(self, policy: Policy) -> None:
+        _in_all(lambda one: all(most >= 1 for most in policy.judge(one).most_processors.values()))
+
 
 def _in_all(holds: Callable[[Situation], bool]) -> None:
     @settings(max_examples=_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
