@@ -55,6 +55,9 @@ def test_the_terminal_that_was_touched_last_counts_and_serial_lines_do_not(tmp_p
         path.touch()
         os.utime(path, (NOW - ago, NOW))
     assert idle.from_terminals(NOW, tmp_path) == 70.0
+    (tmp_path / "tty").touch()
+    os.utime(tmp_path / "tty", (NOW - 20, NOW))
+    assert idle.from_terminals(NOW, tmp_path) == 20.0, "a program reads from /dev/tty what is typed at its terminal"
     assert idle.from_terminals(NOW, tmp_path / "pts" / "none") is None
 
 
@@ -137,6 +140,7 @@ def test_an_exclusive_program_is_found_by_its_whole_name() -> None:
     player.stdout.read(1)
     try:
         assert load.running_app(("no-such-game", "tail")) == "tail"
+        assert load.running_app(("no-such-game", "Tail")) == "Tail", "BOINC does not tell capitals"
         assert load.running_app(("tai", "no-such-game")) == ""
     finally:
         player.kill()

@@ -23,7 +23,8 @@ FRESH_SECONDS: Final = 60
 AHEAD_SECONDS: Final = 10
 COMMAND_SECONDS: Final = 5.0
 _TIMES: Final = struct.Struct("=qq")
-_TERMINALS: Final = ("tty[0-9]*", "pts/[0-9]*")
+_TERMINALS: Final = ("tty", "tty[0-9]*", "pts/[0-9]*")
+"""A program that asks for a password, or shows a page at a time, reads from /dev/tty, and only that is touched."""
 _MICROSECOND: Final = 1e-6
 
 

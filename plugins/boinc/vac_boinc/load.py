@@ -56,11 +56,11 @@ def on_batteries(supplies: Path = Path("/sys/class/power_supply")) -> bool:
 
 
 def running_app(names: Collection[str], processes: Path = Path("/proc")) -> str:
-    """The first of these programs that runs; empty if none does."""
+    """The first of these programs that runs; empty if none does. Letters count as small ones, as for BOINC."""
     if not names:
         return ""
-    known = {name[:_NAME_MAX]: name for name in names}
-    running = (_line(one / "comm") for one in _entries(processes) if one.name.isdigit())
+    known = {name[:_NAME_MAX].lower(): name for name in names}
+    running = (_line(one / "comm").lower() for one in _entries(processes) if one.name.isdigit())
     return next((known[name] for name in running if name in known), "")
 
 

@@ -15,6 +15,9 @@ from vac_boinc.reasons import Suspended
 
 EXCLUSIVE_WAIT_SECONDS: Final = 15.0
 """BOINC looks for exclusive programs every 10 s, and waits 5 s more after one has gone."""
+UNKNOWN_SECONDS: Final = 86400.0
+"""BOINC's USER_IDLE_TIME_INF: after so long nobody can tell when the last input was, and that it was long ago counts
+no more."""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,11 +54,12 @@ def wanted(prefs: Preferences, host: HostState) -> Suspended | None:
     in_use = host.in_use(prefs)
     limit = prefs.busy_limit(in_use=in_use)
     too_long = prefs.suspend_if_no_recent_input * 60
+    idle = host.idle_seconds or 0.0
     found = (
         (Suspended.BATTERIES, host.on_batteries and not prefs.run_on_batteries),
         (Suspended.USER_ACTIVE, in_use and not prefs.run_if_user_active),
         (Suspended.TIME_OF_DAY, not prefs.week.open(host.moment)),
-        (Suspended.NO_RECENT_INPUT, 0 < too_long < (host.idle_seconds or 0.0)),
+        (Suspended.NO_RECENT_INPUT, 0 < too_long < idle < UNKNOWN_SECONDS),
         (Suspended.EXCLUSIVE_APP_RUNNING, bool(host.exclusive_app)),
         (Suspended.CPU_USAGE, 0 < limit < host.others_percent),
     )
