@@ -27,9 +27,12 @@ class Maker:
     hypervisor: DockerHypervisor = attrs.field(factory=DockerHypervisor)
     news: queue.SimpleQueue[str] = attrs.field(factory=queue.SimpleQueue)
 
-    def machinetype(self, root_image: str = BUSYBOX, *, pipe: str | None = None, **docker: Any) -> MachineType:
+    def machinetype(
+        self, root_image: str = BUSYBOX, *, pipe: str | None = None, sha256: str | None = None, **docker: Any
+    ) -> MachineType:
         """One that wants this image, with these options of the plugin's own."""
-        return docker_kit.machinetype(DockerMachine(**docker), root_image=root_image, pipe=pipe)
+        image = {"root_image": root_image, "root_image_sha256": sha256}
+        return docker_kit.machinetype(DockerMachine(**docker), **image, pipe=pipe)
 
     def refusal(self, of_type: MachineType) -> str:
         """Why none can be made of it now; empty where one can."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import docker_kit
@@ -14,6 +15,7 @@ from image_server import ImageServer
 from vac_docker import DockerPlugin
 from vac_docker.testing import busybox_archive
 
+from vac_core.interfaces import PluginError
 from vac_core.testing import home as make_home
 from vac_core.testing.box import ContainerHost
 
@@ -34,6 +36,13 @@ def maker(tmp_path: Path, engine: ContainerHost) -> Iterator[Maker]:
     """The hypervisor on an engine."""
     with opened(Maker(make_home(tmp_path, options=DockerPlugin(socket=engine.url)))) as one:
         yield one
+
+
+@pytest.fixture
+def image_server() -> Iterator[ImageServer]:
+    server = ImageServer()
+    yield server
+    server.close()
 
 
 def test_a_job_agent_in_python_runs_in_a_debian_as_the_user_that_its_image_names(
@@ -72,15 +81,29 @@ def test_an_archive_cannot_take_the_name_of_an_image_that_is_there(
     assert maker.run(maker.machinetype())[1]["image_id"] == before
 
 
-def test_an_image_is_loaded_from_an_archive_on_the_web(maker: Maker) -> None:
-    server = ImageServer()
-    try:
-        url = server.serve("/job.tar", busybox_archive("whatever/it/says:1", Labels={"from": "web"}))
-        of_type = maker.machinetype(url)
-        maker.await_image(of_type)
-        assert maker.run(of_type)[0].exit_code == 0
-    finally:
-        server.close()
+def test_an_image_is_loaded_from_an_archive_on_the_web(maker: Maker, image_server: ImageServer) -> None:
+    url = image_server.serve("/job.tar", busybox_archive("whatever/it/says:1", Labels={"from": "web"}))
+    of_type = maker.machinetype(url)
+    maker.await_image(of_type)
+    assert maker.run(of_type)[0].exit_code == 0
+
+
+@pytest.mark.parametrize("where", ["disk", "web"])
+def test_an_archive_is_used_only_if_it_has_the_checksum_that_is_wanted(
+    maker: Maker, image_server: ImageServer, tmp_path: Path, where: str
+) -> None:
+    content = busybox_archive("whatever/it/says:1", Labels={"pinned": where})
+    archive = tmp_path / "job.tar"
+    archive.write_bytes(content)
+    root_image = str(archive) if where == "disk" else image_server.serve("/job.tar", content)
+    right, wrong = sha256(content).hexdigest(), "0" * 64
+    refused = maker.machinetype(root_image, sha256=wrong)
+    assert f"has the sha256 {right}, and root_image_sha256 says {wrong}" in maker.await_refusal(refused, "sha256")
+    with pytest.raises(PluginError, match=wrong):
+        maker.create(refused)
+    of_type = maker.machinetype(root_image, sha256=right)
+    maker.await_image(of_type)
+    assert maker.run(of_type)[0].exit_code == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"\0" * 10240])

@@ -110,6 +110,17 @@ def test_a_pipe_names_no_image_file_or_credentials_of_the_host() -> None:
     assert isinstance(source_of(machinetype(root_image="https://vo.example.org/a.tar", pipe="vo"), plugin), Archive)
 
 
+def test_a_checksum_is_of_archives_and_a_registry_s_image_has_a_digest() -> None:
+    checksum = "ab" * 32
+    for archive in ("https://vo.example.org/a.tar", "a.tar"):
+        source = source_of(machinetype(root_image=archive, root_image_sha256=checksum), DockerPlugin())
+        assert isinstance(source, Archive)
+        assert source.sha256 == checksum
+    kind = machinetype(root_image="docker://r.example.org/vo:1", root_image_sha256=checksum)
+    (told,) = problems(kind, DockerPlugin())
+    assert "root_image_sha256 is for archives: write docker://r.example.org/vo@sha256:DIGEST instead" in told
+
+
 def test_every_fault_of_a_machinetype_is_told() -> None:
     kind = machinetype(
         DockerMachine(gpus=2),

@@ -64,19 +64,16 @@ class Fetcher:
     def loaded(self, source: Archive, bounds: Bounds) -> Brought:
         """Load an archive, or find that the engine has the same one already; raises `PluginError`."""
         if not source.remote:
-            return self._loaded(Path(source.where), bounds)
+            return self._loaded(path := Path(source.where), bounds, _checked(path, source.sha256))
         holder = f"load-{uuid.uuid4()}"
-        image = self._cache.lease(source.where, holder)
+        image = self._cache.lease(source.where, holder, source.sha256)
         try:
             return self._loaded(image.path, bounds, image.sha256)
         finally:
             self._cache.release(holder)
 
-    def _loaded(self, path: Path, bounds: Bounds, sha256: str = "") -> Brought:
-        try:
-            reference = archive_reference(sha256 or digest_of(path))
-        except OSError as problem:
-            raise PluginError(f"the archive {path} cannot be read: {problem.strerror}: put it there") from None
+    def _loaded(self, path: Path, bounds: Bounds, sha256: str) -> Brought:
+        reference = archive_reference(sha256)
         if (image := self.here(reference)) is not None:
             return Brought(image=image, ours=False)
         before = self._ids()
@@ -87,3 +84,17 @@ class Fetcher:
         if image is None:
             raise PluginError(f"the archive {path} was loaded, and the engine has no image of it: is it one image?")
         return Brought(image=image, ours=image.image_id not in before)
+
+
+def _checked(path: Path, wanted: str | None) -> str:
+    """The sha256 of an archive on this host; raises `PluginError` where it must be another."""
+    try:
+        found = digest_of(path)
+    except OSError as problem:
+        raise PluginError(f"the archive {path} cannot be read: {problem.strerror}: put it there") from None
+    if wanted not in {None, found}:
+        raise PluginError(
+            f"the archive {path} has the sha256 {found}, and root_image_sha256 says {wanted}: "
+            "see which of the two is right"
+        )
+    return found

@@ -109,7 +109,7 @@ class Images:
         return None if state is Freshness.DUE else self._reason(key, source)
 
     def _not_fetched(self, source: Archive) -> str | None:
-        state = self._cache.state(source.where)
+        state = self._cache.state(source.where, source.sha256)
         return None if isinstance(state, Ready) else state.reason if isinstance(state, Fetching | Refused) else None
 
     def _reason(self, key: str, source: Source) -> str:
@@ -188,7 +188,8 @@ class Images:
 def key_of(source: Source) -> str:
     """Under what an image is remembered: who may have it is told by the credentials that it is asked for with."""
     if isinstance(source, Archive):
-        return f"archive {source.where}{'' if source.remote else _version(source.where)}"
+        pinned = "" if source.sha256 is None else f" of sha256 {source.sha256}"
+        return f"archive {source.where}{'' if source.remote else _version(source.where)}{pinned}"
     return f"{source.name} with {source.auth_file or 'no credentials'}{'' if source.trusted else ' for a pipe'}"
 
 

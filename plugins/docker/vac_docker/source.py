@@ -39,6 +39,8 @@ class Archive:
     """An archive as ``docker save`` writes it: a file of the host, or an http(s) URL."""
 
     where: str
+    sha256: str | None = None
+    """What its checksum must be; any may where none is named."""
 
     @property
     def remote(self) -> bool:
@@ -60,13 +62,15 @@ def source_of(machinetype: MachineType, plugin: DockerPlugin) -> Source:
     if wanted.startswith(SCHEME):
         return _of_registry(machinetype, image_name(wanted), plugin)
     if wanted.startswith(_WEB):
-        return Archive(wanted)
+        return Archive(wanted, machinetype.root_image_sha256)
     if wanted.endswith(_ARCHIVE_SUFFIXES):
-        return Archive(str(_local(machinetype, wanted)))
+        return Archive(str(_local(machinetype, wanted)), machinetype.root_image_sha256)
     raise ValueError(f"{wanted!r} is neither docker://HOST/NAME:TAG nor an archive, whose name ends with .tar")
 
 
 def _of_registry(machinetype: MachineType, name: ImageName, plugin: DockerPlugin) -> Registry:
+    if machinetype.root_image_sha256 is not None:
+        raise ValueError(f"root_image_sha256 is for archives: write docker://{name.repository}@sha256:DIGEST instead")
     if name.host == LOCAL and machinetype.pipe is not None:
         raise ValueError(f"{name} is an image of this host, which a vacuum pipe may not name: name one of a registry")
     return Registry(name, auth_file(machinetype, plugin), trusted=machinetype.pipe is None)
