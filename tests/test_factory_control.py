@@ -20,7 +20,7 @@ from vac_core.factory.journal import JournalError
 from vac_core.interfaces import PluginError
 from vac_core.model import MachineState
 from vac_core.plugins import PluginRecord, PluginState, Registry
-from vac_core.testing import NOW, Life, machinetype, run_virtual
+from vac_core.testing import NOW, FakeHypervisor, Life, machinetype, run_virtual
 from vac_core.testing.space import VirtualFactory, VirtualSpace
 
 RECORD = PluginRecord(
@@ -272,6 +272,17 @@ def test_troubles_are_told_by_what_they_befell(tmp_path: Path) -> None:
         _, told = await ask("GET", "/status")
         assert told["troubles"]["hypervisor fake"] == "the socket of the backend is gone"
         assert told["troubles"]["observer fake"].startswith("the observer fake fails")
+
+    tell(story, tmp_path)
+
+
+def test_a_hypervisor_that_nothing_is_made_with_may_be_as_it_is(tmp_path: Path) -> None:
+    async def story(ask: Ask, factory: VirtualFactory) -> None:
+        factory.daemon.watcher.troubles |= {"spare": "its engine does not run", "fake": "its socket is gone"}
+        spare = FakeHypervisor(name="spare", machine_models=frozenset({"spare"}))
+        crew = factory.daemon.given.crew
+        crew.hypervisors = {**crew.hypervisors, "spare": spare}
+        assert set((await ask("GET", "/status"))[1]["troubles"]) == {"hypervisor fake"}
 
     tell(story, tmp_path)
 

@@ -93,7 +93,11 @@ class Curfew(Policy):
     def judge(self, situation: Situation) -> Verdicts:
         resting = self._begins <= situation.now < self._ends
         wish = Wish.PAUSE if resting else Wish.RESUME
-        asks = (Ask(machine_id=one.id, wish=wish, reason="curfew") for one in situation.machines if one.started)
+        asks = (
+            Ask(machine_id=one.id, wish=wish, reason="the office is closed")
+            for one in situation.machines
+            if one.started
+        )
         return Verdicts(asks=tuple(asks))
 
 
@@ -184,6 +188,11 @@ def test_wished_pauses_are_carried_out_and_do_not_count_as_lost_heartbeats(space
             assert {machine.state for machine in vac.only.alive} == {MachineState.PAUSED}
             await vac.pass_time(300)
             assert {machine.state for machine in vac.only.alive} == {MachineState.RUNNING}
+            told = vac.only.daemon.given.journal.events_after(0, 10000)
+            assert [(one.what, one.reason) for one in told if one.what in {"pause", "resume"}] == [
+                *[("pause", "curfew: the office is closed")] * 2,
+                *[("resume", "curfew: the office is closed")] * 2,
+            ]
 
     run_virtual(story())
 

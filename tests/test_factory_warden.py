@@ -332,7 +332,7 @@ def test_wishes_are_known_to_the_next_daemon(tmp_path: Path) -> None:
         other = Journal(shop.state.journal)
         (kept,) = other.unfinished()
         other.close()
-        assert kept.details["wished"] == "pause"
+        assert (kept.details["wished"], kept.details["wished_why"]) == ("pause", "p: busy")
 
     tell(story, tmp_path)
 

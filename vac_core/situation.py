@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from typing import Final
 
 import attrs
 
@@ -101,6 +102,14 @@ class Wish(enum.StrEnum):
     RESUME = "resume"
     CAP = "cap"
     """Hold its use of its processors down."""
+
+
+WISHED: Final = "wished"
+"""Detail of a machine: the latest wish for it that was carried out, so that its pause is known to be meant."""
+WISHED_WHY: Final = "wished_why"
+"""Detail of a machine: whose wish that was, and why."""
+CANNOT: Final = "cannot"
+"""Detail of a machine: a wish that its hypervisor has no power to carry out, for policies that have another."""
 
 
 @attrs.frozen(kw_only=True)

@@ -9,11 +9,11 @@ from typing import Final, TypeVar
 
 import attrs
 
-from vac_core.config.schema import Settings
+from vac_core.config.schema import MachineType, Settings
 from vac_core.factory.calls import Calls
 from vac_core.factory.state_dir import StateDir, plugin_home
 from vac_core.interfaces import Contextualiser, Home, Hypervisor, Named, Observer, PeerFinder, PluginError, Policy
-from vac_core.model import Health, HealthState
+from vac_core.model import Health, HealthState, Machine
 from vac_core.plugins import Registry
 
 _log = logging.getLogger(__name__)
@@ -56,6 +56,13 @@ class Crew:
     def in_use(self) -> list[Hypervisor]:
         """The hypervisors that were started."""
         return [one for one in self.hypervisors.values() if self.started("hypervisor", one)]
+
+    def unneeded(self, machinetypes: Iterable[MachineType], machines: Iterable[Machine]) -> frozenset[str]:
+        """Names of hypervisors of which the site wants nothing and that have no machine: they may be as they are."""
+        models, named = {one.machine_model for one in machinetypes}, {one.hypervisor for one in machines}
+        return frozenset(
+            name for name, one in self.hypervisors.items() if not one.machine_models & models and name not in named
+        )
 
     @property
     def unjudged(self) -> str:

@@ -84,7 +84,16 @@ def why(factory: Factory) -> dict[str, Any]:
 
 
 def troubles(factory: Factory) -> Mapping[str, str]:
-    """Whatever goes wrong at present, by what it befell; an object by its kind and name, as ``hypervisor docker``."""
+    """Whatever goes wrong at present, by what it befell; an object by its kind and name, as ``hypervisor docker``.
+
+    A hypervisor that is installed and not used may be as it is.
+    """
+    unneeded = factory.given.crew.unneeded(factory.site.machinetypes.values(), factory.roster.unfinished)
+    indifferent = {f"hypervisor {name}" for name in unneeded}
+    return {what: trouble for what, trouble in _troubles(factory).items() if what not in indifferent}
+
+
+def _troubles(factory: Factory) -> Mapping[str, str]:
     policy_failures = factory.decider.plan.failures if factory.decider.plan else {}
     background = {} if factory.background.trouble is None else {"background": factory.background.trouble}
     return {

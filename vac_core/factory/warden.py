@@ -24,19 +24,15 @@ from vac_core.guest_files import changed_at
 from vac_core.interfaces import Hypervisor, PluginError
 from vac_core.model import Machine, MachineState
 from vac_core.powers import SHARED, CanCap, CanPause
-from vac_core.situation import Ask, Wish
+from vac_core.situation import CANNOT, WISHED, WISHED_WHY, Ask, Wish
 
 _log = logging.getLogger(__name__)
 
 _DEADLINE_SECONDS: Final = 60.0
 _OUTPUTS_CODE: Final = 700
-_WISHED: Final = "wished"
-"""Detail of a machine: the latest wish for it that was carried out, so that its pause is known to be meant."""
 _RESUMED: Final = "resumed"
 _CAP: Final = "cap"
 """Detail of a machine: the part of its processors' time that it is held to; empty for all of it."""
-_CANNOT: Final = "cannot"
-"""Detail of a machine: a wish that its hypervisor has no power to carry out, for policies that have another."""
 _PAUSABLE: Final = {Wish.PAUSE: MachineState.RUNNING, Wish.RESUME: MachineState.PAUSED}
 JOBOUTPUTS: Final = "joboutputs"
 
@@ -77,7 +73,7 @@ class Warden:
                 self._ender.stop(machine, reason)
 
     def _reason(self, machine: Machine, machinetype: MachineType | None, host_end: float | None) -> StopReason | None:
-        if machine.state is MachineState.PAUSED and machine.details.get(_WISHED) != Wish.PAUSE:
+        if machine.state is MachineState.PAUSED and machine.details.get(WISHED) != Wish.PAUSE:
             return PAUSED
         heartbeat = None
         if machinetype is not None and machinetype.heartbeat_file is not None:
@@ -143,9 +139,9 @@ class Warden:
         hypervisor = self._hypervisors.get(machine.hypervisor)
         if hypervisor is None or not isinstance(hypervisor, CanPause):
             _log.warning("%s cannot %s %s: %s", machine.hypervisor, ask.wish, machine.name, ask.reason)
-            self._note(machine, {_CANNOT: str(ask.wish)})
+            self._note(machine, {CANNOT: str(ask.wish)})
             return
-        details = {_WISHED: str(ask.wish)}
+        details = {WISHED: str(ask.wish), WISHED_WHY: f"{ask.policy}: {ask.reason}"}
         if ask.wish is Wish.RESUME:
             details[_RESUMED] = str(self._clock())
         # Written down first: after a crash a wished pause must not look like one that the machine brought on itself.

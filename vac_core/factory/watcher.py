@@ -17,6 +17,7 @@ from vac_core.factory.roster import Roster
 from vac_core.factory.usage import UsageMeter
 from vac_core.interfaces import Hypervisor, Observed, PluginError
 from vac_core.model import Happening, Machine
+from vac_core.situation import WISHED, WISHED_WHY
 
 _log = logging.getLogger(__name__)
 
@@ -81,9 +82,17 @@ class Watcher:
             if happening is Happening.GONE:
                 self._ender.conclude(finding.machine.id, finding.observed)
             else:
-                self._roster.happen(finding.machine.id, happening, **self._changes(happening))
+                why, changes = self._why(finding.machine.id, happening), self._changes(happening)
+                self._roster.happen(finding.machine.id, happening, why, **changes)
         if finding.observed is not None and finding.observed.running:
             self._freshen(finding.machine.id, finding.observed)
+
+    def _why(self, machine_id: str, happening: Happening) -> str:
+        """Why a machine is held still or goes on, where a policy wished for that."""
+        machine = self._roster.get(machine_id)
+        if machine is None or machine.details.get(WISHED) != happening:
+            return ""
+        return machine.details.get(WISHED_WHY, "")
 
     def _changes(self, happening: Happening) -> dict[str, Any]:
         now = self._clock()

@@ -12,13 +12,10 @@ from vac_boinc.preferences import Preferences
 from vac_boinc.senses import DiskState
 from vac_boinc.suspension import HostState, Standing
 from vac_core.model import Machine, MachineState
-from vac_core.situation import Ask, Situation, Verdicts, Veto, Wish
+from vac_core.situation import CANNOT, WISHED, Ask, Situation, Verdicts, Veto, Wish
 
 _MIB: Final = 1048576
 _GB: Final = 1e9
-_WISHED: Final = "wished"
-_CANNOT: Final = "cannot"
-"""Details in which the factory notes the last wish that it carried out for a machine, and one that it cannot."""
 
 
 @attrs.frozen(kw_only=True)
@@ -67,7 +64,7 @@ def _taken(outlook: Outlook, situation: Situation) -> Iterator[Ask]:
 def _leave(machine: Machine, situation: Situation, why: str, *, for_good: bool) -> Iterator[Ask]:
     machinetype = situation.machinetypes.get(machine.machinetype)
     evict = machinetype is None or machine_options(machinetype).on_busy == "evict"
-    if evict or for_good or machine.details.get(_CANNOT) == Wish.PAUSE:
+    if evict or for_good or machine.details.get(CANNOT) == Wish.PAUSE:
         if machine.state in {MachineState.STARTING, MachineState.RUNNING, MachineState.PAUSED}:
             yield Ask(machine_id=machine.id, wish=Wish.STOP, reason=why)
     elif machine.state is MachineState.RUNNING:
@@ -82,7 +79,7 @@ def _given(outlook: Outlook, situation: Situation) -> Iterator[Ask]:
         if machine.id in surplus:
             one = surplus[machine.id]
             yield from _leave(machine, situation, one.why, for_good=one.for_good)
-        elif machine.state is MachineState.PAUSED and machine.details.get(_WISHED) == Wish.PAUSE:
+        elif machine.state is MachineState.PAUSED and machine.details.get(WISHED) == Wish.PAUSE:
             yield Ask(machine_id=machine.id, wish=Wish.RESUME, reason="the owner has no use for the host now")
         elif machine.state is MachineState.RUNNING:
             yield Ask(machine_id=machine.id, wish=Wish.CAP, part=part, reason="cpu_usage_limit")

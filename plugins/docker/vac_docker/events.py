@@ -52,17 +52,22 @@ class Events:
                 self._stream.close()
 
     def _run(self) -> None:
-        pause = _FIRST_PAUSE
+        pause, told = _FIRST_PAUSE, ""
         while not self._closing.is_set():
             begun = time.monotonic()
             try:
                 self._follow()
             except EngineError as problem:
-                _log.warning("no events: %s; trying again", problem)
+                trouble = str(problem)
             except Exception as problem:  # noqa: BLE001 - a stream that is broken off breaks in many ways
-                if not self._closing.is_set():
-                    _log.warning("no events: the stream broke off: %r; trying again", problem)
-            pause = _FIRST_PAUSE if time.monotonic() - begun > _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
+                trouble = f"the stream broke off: {problem!r}"
+            else:
+                trouble = ""
+            worked = time.monotonic() - begun > _LONGEST_PAUSE
+            if trouble and (worked or trouble != told) and not self._closing.is_set():
+                _log.warning("no events: %s; it is tried again until it succeeds", trouble)
+            told = trouble
+            pause = _FIRST_PAUSE if worked else min(2 * pause, _LONGEST_PAUSE)
             self._closing.wait(pause)
 
     def _follow(self) -> None:
