@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import struct
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from vac_boinc import idle, load
 from vac_boinc.load import Usage
 from vac_boinc.options import BoincPlugin
@@ -66,6 +69,7 @@ def test_the_terminal_that_was_touched_last_counts_and_serial_lines_do_not(tmp_p
     [
         ("IdleHint=no\nIdleSinceHint=0\n", 0.0),
         (f"IdleHint=yes\nIdleSinceHint={int((NOW - 300) * 1e6)}\n", 300.0),
+        ("IdleHint=yes\nIdleSinceHint=0\n", NOW),
         ("IdleHint=yes\nIdleSinceHint=\n", 0.0),
         ("Failed\n", None),
         ("", None),
@@ -99,6 +103,31 @@ def test_ours_is_taken_off_by_machine_and_the_rest_is_others() -> None:
     before = Usage(time=0, host=100.0, machines={"a": 10.0, "gone": 50.0})
     after = Usage(time=10, host=116.0, machines={"a": 18.0, "new": 4.0})
     assert load.others_percent(before, after, processors=2) == pytest.approx(20.0)
+
+
+@given(
+    rates=st.lists(st.floats(0, 1), min_size=1, max_size=4),
+    lapses=st.lists(st.floats(1, 30), min_size=3, max_size=3),
+    ends=st.floats(0, 1),
+)
+def test_a_machine_that_ends_is_not_taken_for_an_owner_at_work(
+    rates: list[float], lapses: list[float], ends: float
+) -> None:
+    first, second, third = itertools.accumulate(lapses)
+    host = [sum(rates) * time for time in (first, second)]
+    looks = [
+        Usage(time=time, host=used, machines={f"m{n}": rate * time for n, rate in enumerate(rates)})
+        for time, used in zip((first, second), host, strict=True)
+    ]
+    gone = {f"m{n}": rate * third for n, rate in enumerate(rates) if n}
+    after = Usage(time=third, host=host[1] + (sum(rates[1:]) + rates[0] * ends) * lapses[2], machines=gone)
+    assert load.others_percent(looks[0].followed(looks[1]), after, len(rates)) == pytest.approx(0, abs=1e-6)
+
+
+def test_others_are_seen_also_when_a_machine_ends() -> None:
+    before = Usage(time=0, host=0.0, machines={"gone": 0.0}).followed(Usage(time=10, host=5.0, machines={"gone": 5.0}))
+    after = Usage(time=20, host=25.0, machines={})
+    assert load.others_percent(before, after, 2) == pytest.approx(75.0)
 
 
 @pytest.mark.parametrize("after", [Usage(time=0, host=9.0, machines={}), Usage(time=9, host=1.0, machines={})])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vac_boinc.windows import DayWindow, Week, Window
+from vac_boinc.windows import DayWindow, Week, Window, wall_clock
 
 HOURS = st.integers(0, 24 * 4).map(lambda quarters: quarters / 4)
 WINDOWS = st.builds(Window, HOURS, HOURS)
@@ -28,6 +30,25 @@ MOMENTS = st.datetimes(dt.datetime(2026, 1, 1), dt.datetime(2026, 12, 1)).map(la
 def test_boincs_table_of_windows(window: Window, open_at: tuple[float, ...], shut_at: tuple[float, ...]) -> None:
     assert [hour for hour in open_at if not window.open(hour)] == []
     assert [hour for hour in shut_at if window.open(hour)] == []
+
+
+@pytest.fixture
+def central_europe(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A host whose clocks are set back in the night to 2026-10-25, at 01:00 UTC."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("central_europe")
+def test_a_window_ends_by_the_clock_on_the_wall_also_in_the_night_in_which_it_is_set() -> None:
+    evening = at("2026-10-24T20:00+00:00").timestamp()
+    assert wall_clock(evening).hour == 22
+    closes = Week(Window(18, 8)).closes(wall_clock(evening))
+    assert closes is not None
+    assert closes.timestamp() == at("2026-10-25T07:00+00:00").timestamp()
 
 
 def at(text: str) -> dt.datetime:

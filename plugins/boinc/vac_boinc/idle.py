@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import struct
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ COMMAND_SECONDS: Final = 5.0
 _TIMES: Final = struct.Struct("=qq")
 _TERMINALS: Final = ("tty", "tty[0-9]*", "pts/[0-9]*")
 """A program that asks for a password, or shows a page at a time, reads from /dev/tty, and only that is touched."""
+_ASK_LOGIND: Final = ("loginctl", "show-session", "--property=IdleHint", "--property=IdleSinceHint")
 _MICROSECOND: Final = 1e-6
 
 
@@ -54,8 +54,12 @@ def _access_times(devices: Path) -> Iterator[float]:
 
 
 def from_logind(now: float, ask: Callable[[Sequence[str]], str | None] | None = None) -> float | None:
-    """Seconds since logind found its sessions idle; 0 while it does not, None where there is no logind."""
-    told = (ask or run)(["loginctl", "show-user", "--property=IdleHint", "--property=IdleSinceHint", str(os.getuid())])
+    """Seconds since logind found all sessions idle; 0 while it does not, None where there is no logind.
+
+    The hint is that of logind as a whole (org.freedesktop.login1, IdleHint), whoever sits at the computer: loginctl(1)
+    shows it where no session is named.
+    """
+    told = (ask or run)(_ASK_LOGIND)
     words = dict(line.partition("=")[::2] for line in (told or "").splitlines())
     if words.get("IdleHint") not in {"yes", "no"}:
         return None

@@ -24,6 +24,16 @@ class Usage:
     time: float
     host: float
     machines: Mapping[str, float]
+    rates: Mapping[str, float] = attrs.field(factory=dict)
+    """By machine: what it used of late, in seconds a second."""
+
+    def followed(self, by: Usage) -> Usage:
+        """The next look, with what machines have used between the two."""
+        lapse = by.time - self.time
+        if lapse <= 0:
+            return by
+        used = {one: max(0.0, seconds - self.machines.get(one, 0.0)) for one, seconds in by.machines.items()}
+        return attrs.evolve(by, rates={one: seconds / lapse for one, seconds in used.items()})
 
 
 def host_cpu_seconds(stat: Path = Path("/proc/stat")) -> float:
@@ -35,13 +45,16 @@ def host_cpu_seconds(stat: Path = Path("/proc/stat")) -> float:
 def others_percent(before: Usage, after: Usage, processors: int) -> float | None:
     """How much of all processors others have used between two moments, in percent; None where that cannot be told.
 
-    Ours is known by machine, as the hypervisors tell from cgroups and domains: a program's name proves nothing. A
-    machine that has gone meanwhile may have used more than we know, which is taken for others' use for one moment.
+    Ours is known by machine, as the hypervisors tell from cgroups and domains: a program's name proves nothing. Of a
+    machine that has gone meanwhile it is not known what it used last: it is taken to have gone on as before, or else
+    each machine's end on a small host would look like an owner at work.
     """
     lapse = after.time - before.time
     if not 0 < lapse < 3600 or after.host < before.host:
         return None
     ours = sum(max(0.0, used - before.machines.get(one, 0.0)) for one, used in after.machines.items())
+    gone = before.machines.keys() - after.machines.keys()
+    ours += sum(before.rates.get(one, 0.0) * lapse for one in gone)
     others = max(0.0, after.host - before.host - ours)
     return min(100.0, 100 * others / (lapse * processors))
 

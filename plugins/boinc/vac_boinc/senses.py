@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import attrs
 from vac_boinc import idle, load
 from vac_boinc.options import BoincPlugin
 from vac_boinc.suspension import HostState
+from vac_boinc.windows import wall_clock
 from vac_core.interfaces import Home
 
 LOAD_SECONDS: Final = 10.0
@@ -47,7 +47,7 @@ class LinuxSenses:
     def __init__(self, home: Home, clock: Callable[[], float] = time.time) -> None:
         self._home = home
         self._clock = clock
-        self._processors = len(os.sched_getaffinity(0))
+        self._processors = os.cpu_count() or 1  # as /proc/stat counts all
         self._usage: load.Usage | None = None
         self._others = 0.0
         self._app = ""
@@ -60,7 +60,7 @@ class LinuxSenses:
             self._sample(now, options)
         return HostState(
             time=now,
-            moment=dt.datetime.fromtimestamp(now).astimezone(),
+            moment=wall_clock(now),
             on_batteries=load.on_batteries(),
             idle_seconds=idle.idle_seconds(options.idle_sources, options.idle_command, now),
             others_percent=self._others,
@@ -71,7 +71,7 @@ class LinuxSenses:
         usage = load.Usage(time=now, host=load.host_cpu_seconds(), machines=self._home.cpu_seconds())
         if self._usage is not None:
             self._others = load.others_percent(self._usage, usage, self._processors) or 0.0
-        self._usage = usage
+        self._usage = usage if self._usage is None else self._usage.followed(usage)
         self._app = load.running_app(options.exclusive_app)
 
     def disk(self) -> DiskState:

@@ -18,6 +18,15 @@ _HOUR_SECONDS: Final = 3600.0
 _DAYS_AHEAD: Final = 8
 
 
+def wall_clock(now: float) -> dt.datetime:
+    """A moment as clocks on this host's walls show it; its ``timestamp()`` is right on both sides of summer time.
+
+    It bears no zone: with the offset of today, a window that ends after the clocks are set would end an hour too soon
+    or too late.
+    """
+    return dt.datetime.fromtimestamp(now)  # noqa: DTZ006 - see above
+
+
 @attrs.frozen
 class Window:
     """From an hour to an hour; one that starts later than it ends goes on past midnight."""
