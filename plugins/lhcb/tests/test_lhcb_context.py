@@ -171,7 +171,7 @@ class TestContainer:
 
     def test_its_settings_are_the_golden_ones(self, contextualiser, files, now, model, scheme):
         user_data = contextualiser.context(asked(of_type(files, model), now, PATHS)).user_data.decode()
-        found = user_data.partition("settings.json\" <<'END_OF_VAC_LHCB'\n")[2].partition("END_OF_VAC_LHCB")[0]
+        found = user_data.partition("settings.json\" <<'END_OF_FILE'\n")[2].partition("END_OF_FILE")[0]
         assert json.loads(found)["scheme"] == scheme
         assert golden(f"{model}.json", found.encode())
 

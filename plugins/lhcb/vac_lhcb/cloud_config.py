@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 from collections.abc import Mapping
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 from vac_core.config.schema import MachineType
+from vac_core.context import programs
+from vac_core.context.programs import WrittenFile
 from vac_lhcb.options import machine_options
 from vac_lhcb.script import inside
 
@@ -23,29 +22,23 @@ _START: Final = "start.sh"
 def cloud_config(
     machinetype: MachineType, settings: bytes, secrets: Mapping[str, bytes], pilot: Mapping[str, bytes]
 ) -> bytes:
-    """The whole user data: cloud-init reads JSON as the YAML that it is."""
+    """The whole user data."""
     options = machine_options(machinetype)
     start = resources.files("vac_lhcb.inside").joinpath(_START).read_bytes()
-    files = {
-        **{f"{PROGRAM_DIR}/{name}": (text.encode(), 0o644) for name, text in inside().items()},
-        AT_FIRST_BOOT: (start, 0o755),
-        f"{SETTINGS_DIR}/settings.json": (settings, 0o644),
-        **{f"{SETTINGS_DIR}/{name}": (content, 0o600) for name, content in secrets.items()},
-        **{f"{SETTINGS_DIR}/{name}": (content, 0o644) for name, content in pilot.items()},
-        "/etc/cvmfs/default.local": (_cvmfs(machinetype).encode(), 0o644),
-    }
-    told: Mapping[str, Any] = {
-        "fs_setup": [{"device": f"/dev/{machinetype.scratch_device}", "filesystem": "ext4", "partition": "none"}],
-        "mounts": [[f"/dev/{machinetype.scratch_device}", "/scratch", "auto", "defaults,nofail"]],
-        "users": ["default", {"name": options.dirac_user, "lock_passwd": True, "shell": "/bin/bash"}],
-        "write_files": [_file(path, content, mode) for path, (content, mode) in files.items()],
-    }
-    return b"#cloud-config\n" + json.dumps(told, indent=1).encode("ascii") + b"\n"
-
-
-def _file(path: str, content: bytes, mode: int) -> Mapping[str, str]:
-    packed = base64.b64encode(gzip.compress(content, mtime=0)).decode("ascii")
-    return {"path": path, "permissions": f"{mode:04o}", "encoding": "gz+b64", "content": packed}
+    files = (
+        *(WrittenFile(f"{PROGRAM_DIR}/{name}", text.encode()) for name, text in inside().items()),
+        WrittenFile(AT_FIRST_BOOT, start, 0o755),
+        WrittenFile(f"{SETTINGS_DIR}/settings.json", settings),
+        *(WrittenFile(f"{SETTINGS_DIR}/{name}", content, 0o600) for name, content in secrets.items()),
+        *(WrittenFile(f"{SETTINGS_DIR}/{name}", content) for name, content in pilot.items()),
+        WrittenFile("/etc/cvmfs/default.local", _cvmfs(machinetype).encode()),
+    )
+    return programs.cloud_config(
+        files,
+        fs_setup=[{"device": f"/dev/{machinetype.scratch_device}", "filesystem": "ext4", "partition": "none"}],
+        mounts=[[f"/dev/{machinetype.scratch_device}", "/scratch", "auto", "defaults,nofail"]],
+        users=["default", {"name": options.dirac_user, "lock_passwd": True, "shell": "/bin/bash"}],
+    )
 
 
 def _cvmfs(machinetype: MachineType) -> str:
