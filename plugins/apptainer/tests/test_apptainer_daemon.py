@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
-import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,16 +12,14 @@ import attrs
 import pytest
 from image_server import ImageServer, wait_until
 from real_apptainer import Installation
-from system import daemon_kit
 from system.daemon_kit import DEADLINE, Daemon, processes_of, shell
+from system.deaths import die_and_clear_up
 from vac_apptainer import ApptainerHypervisor
 from vac_apptainer.options import ApptainerPlugin
 
 from vac_core.testing.sweep import sweep
 
 pytestmark = pytest.mark.system
-
-DYING = str(Path(daemon_kit.__file__).with_name("dying_daemon.py"))
 
 
 @attrs.define
@@ -108,21 +104,7 @@ def test_a_container_that_does_not_heed_is_ended_after_its_grace(site: Site) -> 
 def test_death_after_a_write_leaves_no_orphan_and_loses_no_record(site: Site, writes: int) -> None:
     quick = site.machinetype("quick", "echo '200 done' > $JOBOUTPUTS/shutdown_message")
     site.write(quick, site.machinetype("slow", "exec sleep 600"))
-    dying = attrs.evolve(site.daemon, program=(sys.executable, DYING, str(writes)))
-    assert dying.launch().wait(DEADLINE) == -signal.SIGKILL
-    site.daemon.start()
-    site.daemon.wait_for(event_what="planned")
-    site.daemon.control.post("/drain", {"reason": "see what is left", "until": time.time()})
-    happened: dict[str, Counter[str]] = {}
-    while not happened or any(counts["cleared"] == 0 for counts in happened.values()):
-        site.daemon.wait_for(event_what="cleared")
-        happened = {}
-        for event in site.daemon.events():
-            if event["machine"]:
-                happened.setdefault(event["machine"]["id"], Counter())[event["what"]] += 1
-    for machine_id, counts in happened.items():
-        assert (counts["planned"], counts["cleared"]) == (1, 1)
-        assert counts["gone"] + counts["creation_failed"] == 1
+    for machine_id in die_and_clear_up(site.daemon, writes):
         assert processes_of(machine_id) == []
 
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
-import attrs
 import pytest
 from docker_site import UNTIL_TOLD, Site
 from image_server import wait_until
-from system import daemon_kit
-from system.daemon_kit import DEADLINE
+from system.deaths import die_and_clear_up
 
 pytestmark = pytest.mark.system
 
-DYING = str(Path(daemon_kit.__file__).with_name("dying_daemon.py"))
 MANY = 32
 
 
@@ -84,20 +79,6 @@ def test_containers_outlive_a_killed_daemon_and_are_adopted(site: Site) -> None:
 def test_death_after_each_write_leaves_no_container_and_loses_no_record(site: Site, writes: int) -> None:
     quick = site.machinetype("quick", "echo '200 done' > $JOBOUTPUTS/shutdown_message", tmp_binds="/scratch")
     site.write(quick, site.machinetype("slow", "exec sleep 600"))
-    dying = attrs.evolve(site.daemon, program=(sys.executable, DYING, str(writes)))
-    assert dying.launch().wait(DEADLINE) == -signal.SIGKILL
-    site.daemon.start()
-    site.daemon.wait_for(event_what="planned")
-    site.daemon.control.post("/drain", {"reason": "see what is left", "until": time.time()})
-    happened: dict[str, Counter[str]] = {}
-    while not happened or any(counts["cleared"] == 0 for counts in happened.values()):
-        site.daemon.wait_for(event_what="cleared")
-        happened = {}
-        for event in site.daemon.events():
-            if event["machine"]:
-                happened.setdefault(event["machine"]["id"], Counter())[event["what"]] += 1
-    for counts in happened.values():
-        assert (counts["planned"], counts["cleared"]) == (1, 1)
-        assert counts["gone"] + counts["creation_failed"] == 1
+    assert die_and_clear_up(site.daemon, writes)
     assert site.containers() == []
     assert site.volumes() == []
