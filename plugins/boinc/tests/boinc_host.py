@@ -1,4 +1,4 @@
-"""BOINC's real client on this host, asked by its GUI RPC whether it would compute: an oracle for preferences."""
+"""BOINC's real client, by its GUI RPC: an oracle for preferences, and the one that the owner of a host runs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from image_server import wait_until
 from vac_boinc.inside.rpc import Client, element
 
 _SECONDS = 60.0
-_FLAGS = ("--insecure", "--no_gpus", "--no_info_fetch", "--skip_cpu_benchmarks", "--gui_rpc_unix_domain")
+_FLAGS = ("--insecure", "--no_gpus", "--no_info_fetch", "--skip_cpu_benchmarks")
 USER_REQUEST = 4
+PASSWORD = "open-sesame"
 
 
 @attrs.define
@@ -49,12 +50,21 @@ class BoincHost:
 
         Between two of them it is told to rest, so that one that it has not come to yet is known.
         """
-        self.client.tell(element("set_run_mode", never="", duration="0"))
+        self.set_mode("never")
         wait_until(lambda: self.reason() == USER_REQUEST)
         self.follow(preferences)
-        self.client.tell(element("set_run_mode", auto="", duration="0"))
+        self.set_mode("auto")
         wait_until(lambda: self.reason() != USER_REQUEST)
         return self.reasons()
+
+    def mode(self) -> tuple[int, float]:
+        """The mode in which it runs, by BOINC's number, and for how many seconds yet; 0 for good."""
+        told = self.client.ask(Element("get_cc_status"))
+        return int(told.findtext("cc_status/task_mode", "-1")), float(told.findtext("cc_status/task_mode_delay", "-1"))
+
+    def set_mode(self, mode: str, seconds: float = 0) -> None:
+        """Do what its owner does with the manager."""
+        self.client.tell(element("set_run_mode", **{mode: "", "duration": str(seconds)}))
 
     def working(self) -> dict[str, float]:
         """The preferences that it has in force, by name."""
@@ -77,24 +87,44 @@ def boinc_host(
     directory: Path,
     begin: Callable[..., subprocess.Popen[Any]] = subprocess.Popen,
     exclusive: Sequence[str] = (),
+    port: int | None = None,
 ) -> Iterator[BoincHost]:
-    """A client with its data in an empty directory; ``begin`` starts it, such as in a box."""
+    """A client with its data in an empty directory; ``begin`` starts it, such as in a box.
+
+    It listens at a port of loopback, or at a socket in its directory if there is none given.
+    """
     program = shutil.which("boinc")
     if program is None:
         missing("boinc-client is not installed: there is no real client to ask")
-    (directory / "gui_rpc_auth.cfg").write_text("open\n")
+    (directory / "gui_rpc_auth.cfg").write_text(f"{PASSWORD}\n")
     (directory / "gui_rpc_auth.cfg").chmod(0o600)
     (directory / "cc_config.xml").write_bytes(config(exclusive))
-    command = [program, "--dir", str(directory), *_FLAGS]
+    where = ["--gui_rpc_unix_domain"] if port is None else ["--gui_rpc_port", str(port)]
+    command = [program, "--dir", str(directory), *_FLAGS, *where]
     process = begin(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        with socket.socket(socket.AF_UNIX) as connected:
-            wait_until((directory / "boinc_socket").exists)
-            with chdir(directory):  # the name of a socket must be short
-                connected.connect("boinc_socket")
+        with _connected(directory, port) as connected:
             client = Client(connected, _SECONDS)
-            client.log_in("open")
+            client.log_in(PASSWORD)
             yield BoincHost(client)
     finally:
         process.terminate()
         process.wait(_SECONDS)
+
+
+def _connected(directory: Path, port: int | None) -> socket.socket:
+    found: list[socket.socket] = []
+
+    def tried() -> bool:
+        one = socket.socket(socket.AF_UNIX if port is None else socket.AF_INET)
+        try:
+            with chdir(directory):  # the name of a socket must be short
+                one.connect("boinc_socket" if port is None else ("127.0.0.1", port))
+        except OSError:
+            one.close()
+            return False
+        found.append(one)
+        return True
+
+    wait_until(tried)
+    return found[0]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from vac_boinc.boinc_app import BoincApp
 from vac_boinc.boinc_client import BoincClient
+from vac_boinc.courtesy import Courtesy
 from vac_boinc.machine_options import BoincMachine
 from vac_boinc.options import OPTION_SET, BoincPlugin
 from vac_boinc.prefs import Prefs
@@ -31,8 +32,8 @@ def vac_contextualisers() -> Iterable[Contextualiser]:
 
 @hookimpl
 def vac_observers() -> Iterable[Observer]:
-    """Have ``recent-credit`` told how machines end."""
-    return [_books]
+    """Have ``recent-credit`` told how machines end, and ``courtesy`` when they come and go."""
+    return [_books, Courtesy()]
 
 
 @hookimpl

@@ -5,13 +5,14 @@ Preferences have BOINC's own names here, and win over those in ``prefs_file``.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any, Final
 
 import attrs
 
 from vac_boinc.windows import DAYS, DayWindow, Window
-from vac_core.config.read import decimal, integer, optional, text, words, yes_no
+from vac_core.config.read import decimal, host_ports, integer, matching, optional, text, words, yes_no
 from vac_core.options import OptionValueError, option
 
 OPTION_SET: Final = "boinc"
@@ -44,6 +45,22 @@ def idle_sources(raw: str) -> tuple[str, ...]:
     if wrong:
         raise OptionValueError(f"'{wrong[0]}' tells of no input", f"write any of {', '.join(IDLE_SOURCES)}")
     return named
+
+
+def loopback(raw: str) -> str:
+    """HOST:PORT of this host's own: what is told there, and the proof of a password, goes over no network."""
+    found = host_ports(raw)
+    mend = "write HOST:PORT, such as 127.0.0.1:31416"
+    if len(found) != 1:
+        raise OptionValueError(f"'{raw}' is not one server with a port", mend)
+    host, port = found[0]
+    try:
+        own = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        own = False
+    if not own:
+        raise OptionValueError(f"'{host}' is not this host by its loopback address", mend)
+    return f"{host}:{port}"
 
 
 def _preference(doc: str, read: Any, **about: Any) -> Any:
@@ -123,6 +140,22 @@ class BoincPlugin:
     )
     idle_command: tuple[str, ...] = option(
         "A program of the site's, with its arguments, that prints the seconds since the last input.", words, ()
+    )
+    host_client: str | None = option(
+        "Where the BOINC client of the host's owner listens, HOST:PORT on loopback: it rests while machines run.",
+        optional(loopback),
+        None,
+    )
+    host_client_password_file: str = option(
+        "Its gui_rpc_auth.cfg, which not everybody may read.",
+        matching(r"/.+", "an absolute path"),
+        "/var/lib/boinc-client/gui_rpc_auth.cfg",
+    )
+    host_client_seconds: float = option(
+        "How often it is told anew to rest; after a crash of the factory it goes on within twice that.",
+        decimal(1.0, 3600.0),
+        60.0,
+        unit=_SECONDS,
     )
     rec_half_life_days: float = option(
         "How long it takes until work that was done counts half in the policy recent-credit.",

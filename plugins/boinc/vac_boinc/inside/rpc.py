@@ -59,7 +59,8 @@ class Client:
         """Have the client do something. Raises `RpcError` where it does not say that it did, and what `ask` does."""
         reply = self.ask(request)
         if reply.find("success") is None:
-            raise RpcError(f"the client does not do {request.tag}: {(reply.findtext('error') or 'no reason')[:200]}")
+            why = " ".join(reply.findtext("error", "no reason").split())[:200]
+            raise RpcError(f"the client does not do {request.tag}: {why}")
 
     def no_more_work(self, project_url: str) -> None:
         """Let the client fetch no more tasks of a project. Raises what `tell` does."""
