@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from vac_boinc import idle, load
 from vac_boinc.load import Usage
 from vac_boinc.options import BoincPlugin
-from vac_boinc.senses import LinuxSenses
+from vac_boinc.senses import LinuxSenses, disk_of
 
 from vac_core.testing import home
 
@@ -140,6 +140,16 @@ def test_a_program_that_keeps_a_processor_busy_is_seen_as_others_use() -> None:
     before = load.host_cpu_seconds()
     subprocess.run([sys.executable, "-c", burn], check=True)
     assert load.host_cpu_seconds() - before >= 0.9
+
+
+def test_disk_that_machines_take_up_elsewhere_counts_too(tmp_path: Path) -> None:
+    own, elsewhere = tmp_path / "machines", tmp_path / "disks" / "one"
+    for directory, octets in ((own, 300_000), (elsewhere, 500_000)):
+        directory.mkdir(parents=True)
+        (directory / "file").write_bytes(b"x" * octets)
+    disk = disk_of((own, tmp_path / "disks", tmp_path / "none"))
+    assert 800_000 <= disk.used < 900_000
+    assert disk.free <= disk.whole
 
 
 def supply(directory: Path, name: str, **lines: str) -> None:

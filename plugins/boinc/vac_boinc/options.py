@@ -117,6 +117,12 @@ class BoincPlugin:
     )
     disk_max_used_pct: float | None = _preference("Part of the disk that they may take up.", percent, unit=_PERCENT)
     disk_min_free_gb: float | None = _preference("Disk that must stay free.", decimal(0.0), unit="GB")
+    disk_directories: tuple[str, ...] = option(
+        "Directories beside the factory's own in which machines' files take up disk, such as disk_directory of [plugin "
+        "libvirt].",
+        words,
+        (),
+    )
     exclusive_app: tuple[str, ...] = option(
         "Programs, by the name of their file: while one of them runs, computing is suspended.", words, ()
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 import attrs
 
 from vac_boinc import idle, load
-from vac_boinc.options import BoincPlugin
+from vac_boinc.options import BoincPlugin, plugin_options
 from vac_boinc.suspension import HostState
 from vac_boinc.windows import wall_clock
 from vac_core.interfaces import Home
@@ -23,7 +23,7 @@ DISK_SECONDS: Final = 60.0
 
 @attrs.frozen(kw_only=True)
 class DiskState:
-    """The file system that machines are on, in octets."""
+    """The file system that machines are on, or the fullest of several, in octets."""
 
     whole: int
     free: int
@@ -75,17 +75,20 @@ class LinuxSenses:
         self._app = load.running_app(options.exclusive_app)
 
     def disk(self) -> DiskState:
-        """The disk that machines' directories are on, as it was a minute ago at the most."""
+        """The disk that machines' files are on, as it was a minute ago at the most."""
         now = self._clock()
         if self._disk is None or not 0 <= now - self._disk[0] < DISK_SECONDS:
-            self._disk = (now, _disk(self._home.machines_dir))
+            further = plugin_options(self._home.options()).disk_directories
+            self._disk = (now, disk_of((self._home.machines_dir, *map(Path, further))))
         return self._disk[1]
 
 
-def _disk(directory: Path) -> DiskState:
-    about = os.statvfs(directory)
+def disk_of(directories: Sequence[Path]) -> DiskState:
+    """What machines take up in these directories, and the fullest of the file systems that those are on."""
+    there = [one for one in directories if one.is_dir()]
+    fullest = min((os.statvfs(one) for one in there), key=lambda about: about.f_bavail * about.f_frsize)
     return DiskState(
-        whole=about.f_blocks * about.f_frsize,
-        free=about.f_bavail * about.f_frsize,
-        used=load.disk_used(directory),
+        whole=fullest.f_blocks * fullest.f_frsize,
+        free=fullest.f_bavail * fullest.f_frsize,
+        used=sum(load.disk_used(one) for one in there),
     )
