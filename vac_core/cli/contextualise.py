@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vac_core.config.schema import MachineType, Settings
     from vac_core.context.export import Way
     from vac_core.interfaces import Context, ContextRequest
+    from vac_core.model import Machine
 
 WAYS: Final = ("nocloud", "configdrive", "openstack", "ec2", "cernvm", "docker", "boinc")
 
@@ -101,21 +102,9 @@ def _request(of_type: MachineType, settings: Settings, way: Way, with_secrets: b
     from vac_core.context.features import features
     from vac_core.factory.fetching import fetch_for
     from vac_core.interfaces import ContextRequest, Urls
-    from vac_core.model import Machine
 
     now, processors = time.time(), of_type.min_processors
-    machine = Machine(
-        id="" if way.for_many else str(uuid.uuid4()),
-        name="" if way.for_many else f"{of_type.name}-{secrets.token_hex(4)}",
-        slot=0,
-        machinetype=of_type.name,
-        machine_model=of_type.machine_model,
-        hypervisor="",
-        processors=processors,
-        created=now,
-        shutdown_time=now + of_type.max_wallclock_seconds,
-        fqan=of_type.accounting_fqan,
-    )
+    machine = _machine(of_type, now, nameless=way.for_many)
     inside = Urls(
         machinefeatures="/etc/machinefeatures", jobfeatures="/etc/jobfeatures", joboutputs="/var/spool/joboutputs"
     )
@@ -127,6 +116,23 @@ def _request(of_type: MachineType, settings: Settings, way: Way, with_secrets: b
         urls=Urls(machinefeatures="", jobfeatures="", joboutputs="") if way.delivery else inside,
         fetch=lambda url: fetch_for(url, settings),
         with_secrets=with_secrets,
+    )
+
+
+def _machine(of_type: MachineType, now: float, *, nameless: bool) -> Machine:
+    from vac_core.model import Machine
+
+    return Machine(
+        id="" if nameless else str(uuid.uuid4()),
+        name="" if nameless else f"{of_type.name}-{secrets.token_hex(4)}",
+        slot=0,
+        machinetype=of_type.name,
+        machine_model=of_type.machine_model,
+        hypervisor="",
+        processors=of_type.min_processors,
+        created=now,
+        shutdown_time=now + of_type.max_wallclock_seconds,
+        fqan=of_type.accounting_fqan,
     )
 
 

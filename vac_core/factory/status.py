@@ -15,27 +15,12 @@ from vac_core.situation import Abort, Situation
 
 def status(factory: Factory, registry: Registry, started: float) -> dict[str, Any]:
     """Everything at one look: ``GET /status`` of the control socket."""
-    given = factory.given
-    now = given.clock()
+    now, source = factory.given.clock(), factory.given.source
     trades = factory.decider.trades(factory.site, now)
     situation = factory.decider.situation(factory.site, trades, now)
-    drain = factory.draining.in_force(factory.site.settings)
-    source = given.source
     return {
-        "factory": given.name,
-        "space": factory.site.settings.vac_space,
-        "version": __version__,
-        "pid": os.getpid(),
-        "started": started,
-        "now": now,
-        "draining": drain.on,
-        "drain_until": drain.until,
-        "capacity": {
-            "processors": situation.capacity.processors,
-            "busy": situation.busy_processors,
-            "free": situation.free_processors,
-        },
-        "load_averages": list(situation.capacity.load_averages),
+        **_itself(factory, started, now),
+        **_capacity(situation),
         "config": {"read": source.read_at, "problems": list(source.problems), "stale": source.stale},
         "plugins": [record.as_json() for record in registry.records],
         "peers": {
@@ -47,8 +32,34 @@ def status(factory: Factory, registry: Registry, started: float) -> dict[str, An
         "machines": machines(factory),
         "disabled": dict(trades.disabled),
         "why": why(factory),
-        "http": {"url": given.service_url()},
+        "http": {"url": factory.given.service_url()},
         "troubles": troubles(factory),
+    }
+
+
+def _itself(factory: Factory, started: float, now: float) -> dict[str, Any]:
+    settings = factory.site.settings
+    drain = factory.draining.in_force(settings)
+    return {
+        "factory": factory.given.name,
+        "space": settings.vac_space,
+        "version": __version__,
+        "pid": os.getpid(),
+        "started": started,
+        "now": now,
+        "draining": drain.on,
+        "drain_until": drain.until,
+    }
+
+
+def _capacity(situation: Situation) -> dict[str, Any]:
+    return {
+        "capacity": {
+            "processors": situation.capacity.processors,
+            "busy": situation.busy_processors,
+            "free": situation.free_processors,
+        },
+        "load_averages": list(situation.capacity.load_averages),
     }
 
 

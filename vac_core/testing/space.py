@@ -26,7 +26,7 @@ import attrs
 from vac_core.config.schema import MachineType, Settings, Site
 from vac_core.factory.bell import Bell, machines_cpu_seconds
 from vac_core.factory.calls import ThreadCalls
-from vac_core.factory.crew import muster
+from vac_core.factory.crew import Crew, muster
 from vac_core.factory.factory import Factory
 from vac_core.factory.journal import Journal, JournalError
 from vac_core.factory.site_source import FixedSite
@@ -116,12 +116,20 @@ class VirtualFactory:
     async def start(self, open_journal: Callable[[Path], Journal] = Journal) -> None:
         """Start the daemon."""
         self.state.prepare()
-        space = self._space
-        finder = space.peers.finder()
+        finder = self._space.peers.finder()
         self.registry = self._with_fakes(load_plugins(), finder)
         crew = muster(self.registry, self.source.site.settings)
         calls, bell = ThreadCalls(), Bell(asyncio.get_running_loop())
-        home = Home(
+        home = self._home(crew, bell)
+        await crew.start(home, self.state, self.registry, calls)
+        self._daemon = Factory(self._surroundings(crew, calls, open_journal(self.state.journal)))
+        bell.heard = self._daemon.wake
+        await finder.open(home, self._daemon.snapshot, self._daemon.peers.hint)
+        await self._daemon.start()
+        self._work = asyncio.create_task(self._daemon.run())
+
+    def _home(self, crew: Crew, bell: Bell) -> Home:
+        return Home(
             state_dir=self.state.path,
             machines_dir=self.state.machines,
             factory=self.name,
@@ -131,26 +139,21 @@ class VirtualFactory:
             wake=bell.ring,
             cpu_seconds=lambda: machines_cpu_seconds(crew.in_use),
         )
-        await crew.start(home, self.state, self.registry, calls)
-        self._daemon = Factory(
-            Surroundings(
-                name=self.name,
-                state=self.state,
-                journal=open_journal(self.state.journal),
-                source=self.source,
-                crew=crew,
-                host=self.figures,
-                calls=calls,
-                clock=space.clock,
-                random=random.Random(f"{space.seed} {self.name}"),
-                fetch=lambda _url, _settings: b"",
-                service_url=lambda: "",
-            )
+
+    def _surroundings(self, crew: Crew, calls: ThreadCalls, journal: Journal) -> Surroundings:
+        return Surroundings(
+            name=self.name,
+            state=self.state,
+            journal=journal,
+            source=self.source,
+            crew=crew,
+            host=self.figures,
+            calls=calls,
+            clock=self._space.clock,
+            random=random.Random(f"{self._space.seed} {self.name}"),
+            fetch=lambda _url, _settings: b"",
+            service_url=lambda: "",
         )
-        bell.heard = self._daemon.wake
-        await finder.open(home, self._daemon.snapshot, self._daemon.peers.hint)
-        await self._daemon.start()
-        self._work = asyncio.create_task(self._daemon.run())
 
     def _with_fakes(self, registry: Registry, finder: FakePeerFinder) -> Registry:
         """The installed policies, and fakes for all that touches the world."""
