@@ -88,7 +88,7 @@ def test_an_application_finds_its_files_and_says_itself_that_it_is_done(site: Si
             "300 Nothing to do (exit 207): no jobs",
         ),
         (["printf '206' >shutdown"], "", "500 The task could not begin here (exit 206)"),
-        (["printf '900\\n0\\n' >later", "sleep 600"], "", "300 It asks to be tried again in 900 s"),
+        (["printf '900\\n0\\n' >later", "sleep 600"], "", "300 It asks to be tried again (retry after 900 s)"),
         (["exit 0"], "", "700 It ended with 0, before it had said that it was done"),
         (["sleep 600"], "<job_duration>1</job_duration>", "200 Success, after the time that it was to take"),
         (

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from vac_boinc import floppy, job_toml, vbox_job
+from vac_boinc.application import passed_over
 from vac_boinc.init_data import init_data
 from vac_boinc.vbox_job import Forward, JobError, VboxJob
 
@@ -136,7 +137,37 @@ def test_values_of_cern_s_format_stay_in_their_lines() -> None:
 
 
 def test_an_application_is_told_of_its_machine() -> None:
-    told = fromstring(init_data(machine(slot=2, processors=3, memory_bytes=10**9), disk_bytes=5))
+    told = fromstring(init_data(machine(slot=2, processors=3, memory_bytes=10**9), disk_bytes=5, directory="/shared"))
     assert told.tag == "app_init_data"
     assert (told.findtext("slot"), told.findtext("ncpus"), told.findtext("rsc_disk_bound")) == ("2", "3", "5")
     assert told.findtext("host_info/m_nbytes") == "1000000000"
+    assert (told.findtext("project_dir"), told.findtext("boinc_dir")) == ("/shared", "/shared")
+    assert told.find("proxy_info") is None
+
+
+def test_an_application_finds_its_proxy_as_lhc_s_guests_look_for_it() -> None:
+    """They look for lines with grep, and know the elements as BOINC's client writes them."""
+    made = init_data(machine(name="a /> b"), disk_bytes=5, directory="/shared", proxy="squid.example.org:3128")
+    lines = [line.strip() for line in made.splitlines()]
+    for wanted in (
+        b"<use_http_proxy/>",
+        b"<http_server_name>squid.example.org</http_server_name>",
+        b"<http_server_port>3128</http_server_port>",
+    ):
+        assert lines.count(wanted) == 1
+    assert fromstring(made).findtext("host_info/domain_name") == "a /> b"
+
+
+def test_what_nobody_does_for_an_application_here_is_told_with_the_reason() -> None:
+    raw = b"""<vbox_job><enable_vm_savestate_usage/><trickle_trigger_file>t</trickle_trigger_file><boot_iso>0</boot_iso>
+    <port_forward><guest_port>80</guest_port></port_forward><heartbeat_filename>beat</heartbeat_filename></vbox_job>"""
+    told = list(passed_over(vbox_job.parse(raw)))
+    names = [
+        "enable_vm_savestate_usage",
+        "port_forward",
+        "trickle_trigger_file",
+        "enable_network",
+        "heartbeat_filename",
+    ]
+    assert [line[1:].partition(">")[0] for line in told] == names
+    assert list(passed_over(vbox_job.parse(b"<vbox_job><enable_network/></vbox_job>"))) == []

@@ -3,131 +3,129 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import attrs
-
-from vac_boinc import init_data, job_toml, vbox_job
+from vac_boinc import application as applications
+from vac_boinc import init_data, virtual
+from vac_boinc.application import Application, application_of, files_of, passed_over
 from vac_boinc.machine_options import machine_options
 from vac_boinc.places import SETTINGS, Place, place_of
-from vac_boinc.vbox_job import JobError, VboxJob
-from vac_core.builtin.site_files import SiteFileError, read_site_file, site_path
+from vac_boinc.watcher import Watcher
+from vac_core.builtin.user_data import UserData
 from vac_core.config.schema import MachineType, Settings
-from vac_core.interfaces import Context, ContextRequest, Contextualiser, MachineTypeError, PluginError
+from vac_core.context.outputs import Limits
+from vac_core.interfaces import Context, ContextRequest, Contextualiser, Home, MachineTypeError, PluginError
 from vac_core.model import Machine
 
-_SHARED: Final = "/shared"
-_FILE_MAX: Final = 16 * 1048576
+_log = logging.getLogger(__name__)
+
 _GB: Final = 10**9
-
-
-@attrs.frozen(kw_only=True)
-class Application:
-    """What an application asks, from whichever of the two files it has."""
-
-    shared: str
-    """The directory by which it and its wrapper talk."""
-    contract: VboxJob
-    ends_by_itself: bool
-    """Whether the end of its program is the end of its task, with the program's exit code."""
+_MIB: Final = 1048576
+_MOST_OCTETS: Final = 10**9
+"""Of outputs that are kept, where no factory has said more."""
 
 
 class BoincApp(Contextualiser):
-    """Makes the contexts of containers and processes that do a BOINC application's work."""
+    """Makes the contexts of machines that do a BOINC application's work, and watches those that are virtual."""
 
     name = "boinc-app"
 
+    def __init__(self, watcher: Watcher | None = None) -> None:
+        self._watcher = watcher or Watcher()
+        self._user_data = UserData()
+        self._settings: Callable[[], Settings] | None = None
+        self._warned: set[str] = set()
+
+    def start(self, home: Home) -> None:
+        """Take note of the site's settings, and of what templates may ask for."""
+        self._settings = home.settings
+        self._user_data.start(home)
+
     def check(self, machinetype: MachineType) -> Sequence[str]:
         """What is wrong with the options; no file is looked at."""
-        options, problems = machine_options(machinetype), []
-        if options.boinc_app_job is None:
-            what = "set it to the application's vbox_job.xml or job.toml"
-            problems.append(f"machinetype {machinetype.name} has no boinc_app_job: {what}")
-        elif not options.boinc_app_job.endswith((".xml", ".toml")):
-            problems.append(
-                f"boinc_app_job: '{options.boinc_app_job}' is neither .xml nor .toml: name it as BOINC does"
-            )
-        if not options.boinc_app_command:
-            problems.append(
-                f"machinetype {machinetype.name} has no boinc_app_command: set it to the program that does the work"
-            )
-        if place_of(machinetype.machine_model).boots:
-            what = "is for containers and processes: give virtual machines their own user_data"
-            problems.append(f"contextualiser boinc-app {what}")
-        return problems
+        problems, command = [*applications.faults(machinetype)], machine_options(machinetype).boinc_app_command
+        if not place_of(machinetype.machine_model).boots:
+            if not command:
+                what = "set it to the program that does the work"
+                problems.append(f"machinetype {machinetype.name} has no boinc_app_command: {what}")
+            return problems
+        if command:
+            what = "is for containers and processes, and the image of a virtual machine has its own program: remove it"
+            problems.append(f"boinc_app_command {what}")
+        return problems + ([] if machinetype.user_data is None else [*self._user_data.check(machinetype)])
 
     def missing(self, machinetype: MachineType) -> Sequence[str]:
-        """What is wrong with the application's files now."""
+        """What is wrong with the application's files now, or with the size of its machines."""
         if problems := self.check(machinetype):
             return problems
         try:
-            _files_of(machinetype, _application(machinetype))
+            application = application_of(machinetype)
+            virtual.missing_media(machinetype, application)
         except PluginError as error:
             return [str(error)]
-        return []
+        if not place_of(machinetype.machine_model).boots:
+            return []
+        found = [] if machinetype.user_data is None else [*self._user_data.missing(machinetype)]
+        why = virtual.too_small(machinetype, application.contract, self._least_memory(machinetype))
+        return [*found, why] if why else found
 
     def context(self, request: ContextRequest) -> Context:
         """Make the context. Raises `MachineTypeError` for wrong options, `PluginError` for unusable files."""
-        machine, machinetype, urls = request.machine, request.machinetype, request.urls
+        machine, machinetype = request.machine, request.machinetype
         if problems := self.check(machinetype):
-            raise MachineTypeError("; ".join(problems))
-        application, place = _application(machinetype), place_of(machinetype.machine_model)
-        copied = {
-            **_files_of(machinetype, application),
-            init_data.NAME: init_data.init_data(
-                machine, disk_bytes=_disk_bytes(machine, machinetype, request.settings)
-            ),
-        }
-        files = {**copied, SETTINGS: _settings(request, application, place, sorted(copied))}
-        return Context(
-            machine_id=machine.id,
-            hostname=machine.name,
-            user_data=place.user_data(files),
-            machinefeatures=request.features.machinefeatures,
-            jobfeatures=request.features.jobfeatures,
-            files=place.files(files),
-            environment={
-                "MACHINEFEATURES": urls.machinefeatures,
-                "JOBFEATURES": urls.jobfeatures,
-                "JOBOUTPUTS": urls.joboutputs,
-            },
+            raise MachineTypeError(f"machinetype {machinetype.name}: {'; '.join(problems)}")
+        application, place = application_of(machinetype), place_of(machinetype.machine_model)
+        told = init_data.init_data(
+            machine,
+            disk_bytes=_disk_bytes(machine, machinetype, request.settings),
+            directory=application.shared,
+            proxy=machine_options(machinetype).boinc_proxy or "",
         )
+        if place.boots:
+            self._warn(machinetype, application)
+            base = virtual.base_context(self._user_data, request)
+            return virtual.with_media(base, request, application, told)
+        return _context(request, application, place, {**files_of(machinetype, application), init_data.NAME: told})
+
+    def look(self, machine: Machine, directory: Path, *, ended: bool) -> str:
+        """What a virtual machine's application has come to; a program in other machines tells that itself."""
+        most = _MOST_OCTETS if self._settings is None else Limits.of(self._settings()).octets
+        return self._watcher.look(machine, directory, ended=ended, most_octets=most)
+
+    def _least_memory(self, machinetype: MachineType) -> int:
+        """Octets that its smallest machine has; 0 where no factory has said how much that is."""
+        if self._settings is None:
+            return machinetype.min_processors * (machinetype.mb_per_processor or 0) * _MIB
+        return machinetype.min_processors * machinetype.bytes_per_processor(self._settings())
+
+    def _warn(self, machinetype: MachineType, application: Application) -> None:
+        for what in passed_over(application.contract):
+            line = f"machinetype {machinetype.name}: its job's {what}"
+            if line not in self._warned:
+                self._warned.add(line)
+                _log.warning("%s: passed over", line)
 
 
-def _application(machinetype: MachineType) -> Application:
-    raw = _read(machinetype, _job_path(machinetype))
-    try:
-        if str(_job_path(machinetype)).endswith(".toml"):
-            finish = VboxJob(
-                completion_trigger_file="boinc_finish_called", temporary_exit_trigger_file="boinc_temporary_exit"
-            )
-            return Application(shared=job_toml.parse(raw).workdir, contract=finish, ends_by_itself=True)
-        return Application(shared=_SHARED, contract=vbox_job.parse(raw), ends_by_itself=False)
-    except JobError as error:
-        raise PluginError(f"machinetype {machinetype.name}, boinc_app_job {_job_path(machinetype)}: {error}") from None
-
-
-def _job_path(machinetype: MachineType) -> Path:
-    try:
-        return site_path(machinetype, machine_options(machinetype).boinc_app_job or "")
-    except SiteFileError as error:
-        raise MachineTypeError(f"machinetype {machinetype.name}, boinc_app_job: {error}") from None
-
-
-def _files_of(machinetype: MachineType, application: Application) -> Mapping[str, bytes]:
-    """The files that the job wants in the shared directory; they stand beside it. init_data.xml is made."""
-    beside = _job_path(machinetype).parent
-    wanted = [name for name in application.contract.copy_to_shared if name != init_data.NAME]
-    return {name: _read(machinetype, beside / name) for name in wanted}
-
-
-def _read(machinetype: MachineType, path: Path) -> bytes:
-    try:
-        return read_site_file(path, _FILE_MAX)
-    except SiteFileError as error:
-        raise PluginError(f"machinetype {machinetype.name}, boinc_app_job: {error}") from None
+def _context(request: ContextRequest, application: Application, place: Place, copied: Mapping[str, bytes]) -> Context:
+    """That of a machine in which a program of this plugin's runs the application."""
+    machine, urls = request.machine, request.urls
+    files = {**copied, SETTINGS: _settings(request, application, place, sorted(copied))}
+    return Context(
+        machine_id=machine.id,
+        hostname=machine.name,
+        user_data=place.user_data(files),
+        machinefeatures=request.features.machinefeatures,
+        jobfeatures=request.features.jobfeatures,
+        files=place.files(files),
+        environment={
+            "MACHINEFEATURES": urls.machinefeatures,
+            "JOBFEATURES": urls.jobfeatures,
+            "JOBOUTPUTS": urls.joboutputs,
+        },
+    )
 
 
 def _disk_bytes(machine: Machine, machinetype: MachineType, settings: Settings) -> int:

@@ -66,7 +66,8 @@ class VboxJob:
     """The parts that mean something without VirtualBox. Times are in seconds while the machine is not held."""
 
     os_name: str = _field(str, "")
-    memory_size_mb: float = _field(lambda raw: max(_number(raw), LEAST_MEMORY_MB), LEAST_MEMORY_MB)
+    memory_size_mb: float = _field(lambda raw: max(_number(raw), LEAST_MEMORY_MB), 0.0)
+    """0 where it says nothing of it."""
     job_duration: float = _field(_number, 0.0)
     minimum_heartbeat_interval: float = _field(_number, 600.0)
     heartbeat_filename: str = _field(_plain_name, "")
@@ -83,15 +84,35 @@ class VboxJob:
     enable_isocontextualization: bool = _field(_yes, False)
     copy_to_shared: tuple[str, ...] = ()
     ports: tuple[Forward, ...] = ()
+    unheeded: tuple[str, ...] = ()
+    """Elements of `UNHEEDED` that it has, which no machine of a factory's is given."""
 
+    @property
+    def shares_directory(self) -> bool:
+        """Whether it and its host talk by a directory."""
+        return self.enable_shared_directory or self.share_slot_dir
+
+
+UNHEEDED: Final = {
+    "boot_iso": "what is booted is the machinetype's root_image",
+    "copy_cmdline_to_shared": "there is no command line",
+    "enable_scratch_directory": "the machine's own disk is its scratch space",
+    "enable_vm_savestate_usage": "a machine that ends is gone, with its state",
+    "intermediate_upload_file": "outputs are kept when the machine has ended",
+    "network_bridged_mode": "the hypervisor's own options say what network machines have",
+    "pf_guest_port": "no port of the host leads into a machine",
+    "port_forward": "no port of the host leads into a machine",
+    "share_project_dir": "there is no project's directory",
+    "trickle_trigger_file": "there is no project's server to which trickles could go",
+}
+"""What an application may ask of its wrapper that nobody does for it here, and why."""
 
 _ELSEWHERE: Final = frozenset(
     {
         "vm_disk_controller_type", "vm_disk_controller_model", "vm_network_driver", "multiattach_vdi_file",
-        "trickle_trigger_file", "intermediate_upload_file", "vram_size_mb", "minimum_checkpoint_interval",
-        "network_bridged_mode", "enable_nat_dns_host_resolver", "enable_cache_disk", "boot_iso",
-        "enable_remotedesktop", "enable_screenshots_on_error", "enable_graphics_support", "enable_vm_savestate_usage",
-        "disable_automatic_checkpoints", "copy_cmdline_to_shared", "pf_host_port",
+        "vram_size_mb", "minimum_checkpoint_interval", "enable_nat_dns_host_resolver", "enable_cache_disk",
+        "enable_remotedesktop", "enable_screenshots_on_error", "enable_graphics_support",
+        "disable_automatic_checkpoints", "pf_host_port",
     }
 )  # fmt: skip
 """Elements that are VirtualBox's or the volunteers' client's own affair."""
@@ -110,19 +131,25 @@ def parse(raw: bytes) -> VboxJob:
     if root.tag != ROOT:
         raise JobError(f"its outermost element is <{root.tag}>: it must be <{ROOT}>")
     copied = tuple(_value("copy_to_shared", one.text, _plain_name) for one in root.findall("copy_to_shared"))
-    job = VboxJob(**dict(_values(root)), copy_to_shared=copied, ports=tuple(_ports(root)))
+    unheeded = tuple(sorted({one.tag for one in root if one.tag in UNHEEDED and _asks(one)}))
+    job = VboxJob(**dict(_values(root)), copy_to_shared=copied, ports=tuple(_ports(root)), unheeded=unheeded)
     _refuse_contradictions(job)
     return job
 
 
 def _values(root: Element) -> Iterator[tuple[str, Any]]:
     readers = {field.name: field.metadata["read"] for field in attrs.fields(VboxJob) if "read" in field.metadata}
-    others = _ELSEWHERE | {"copy_to_shared", "port_forward", "pf_guest_port"}
+    others = _ELSEWHERE | UNHEEDED.keys() | {"copy_to_shared"}
     for element in root:
         if element.tag in readers:
             yield element.tag, _value(element.tag, element.text, readers[element.tag])
         elif element.tag not in others:
             _log.warning("vbox_job.xml: <%s> is not known, and left out", element.tag)
+
+
+def _asks(element: Element) -> bool:
+    """Whether it is more than a 0, which turns a wish off."""
+    return len(element) > 0 or (element.text or "").strip() != "0"
 
 
 def _value(name: str, text: str | None, read: Callable[[str], Any]) -> Any:
@@ -157,7 +184,7 @@ def _refuse_contradictions(job: VboxJob) -> None:
         (job.share_slot_dir and job.enable_shared_directory, "share_slot_dir with enable_shared_directory"),
         (job.share_slot_dir and job.copy_to_shared, "share_slot_dir with copy_to_shared"),
         (
-            job.copy_to_shared and not (job.enable_shared_directory or job.share_slot_dir),
+            job.copy_to_shared and not job.shares_directory,
             "copy_to_shared without enable_shared_directory",
         ),
         (job.share_project_dir and job.enable_scratch_directory, "share_project_dir with enable_scratch_directory"),

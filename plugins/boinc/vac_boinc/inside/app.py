@@ -12,7 +12,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .contract import Clock, Pulse, Trigger, fraction_done, outcome_of, progress, trigger
+from .contract import (
+    CERN_OUTPUT,
+    COMPLETED,
+    Clock,
+    Pulse,
+    Trigger,
+    fraction_done,
+    later,
+    outcome_of,
+    progress,
+    trigger,
+)
 from .outputs import Outputs, say
 
 LOG = "boinc-app.log"
@@ -82,11 +93,11 @@ class App:
         """What the first sign comes to that there is; empty while there is none."""
         if self._stopped.is_set():
             return "100 Shutdown as requested by the factory"
-        done, later = (self._trigger(f"{kind}_trigger_file", ended) for kind in ("completion", "temporary_exit"))
+        done, postponed = (self._trigger(f"{kind}_trigger_file", ended) for kind in ("completion", "temporary_exit"))
         if done is not None:
             return outcome_of(done.number, done.message)
-        if later is not None:
-            return f"300 It asks to be tried again in {max(0, later.number)} s"
+        if postponed is not None:
+            return later(postponed)
         return self._end_or_loss(ended)
 
     def _end_or_loss(self, ended: int | None) -> str:
@@ -107,8 +118,8 @@ class App:
 
     def _completed(self) -> str:
         if self._settings["cern_dataformat"]:
-            self.outputs.write("output", "Work Unit completed!")
-        return "200 Success, after the time that it was to take"
+            self.outputs.write("output", CERN_OUTPUT)
+        return COMPLETED
 
     def _heartbeat(self) -> str:
         if not self._settings["heartbeat_filename"]:

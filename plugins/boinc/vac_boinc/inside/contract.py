@@ -105,8 +105,25 @@ EXITS = {
 """Outcomes by BOINC's exit codes (lib/error_numbers.h)."""
 
 
+CERN_OUTPUT = "Work Unit completed!"
+"""What ``output`` holds then, where the application has CERN's data format."""
+COMPLETED = "200 Success, after the time that it was to take"
+MOST_CHARACTERS = 100
+"""Of a guest's own message: a shutdown message is read up to 512 octets, and a character may take four."""
+
+
 def outcome_of(code: int, message: str = "") -> str:
     """The shutdown message of an exit code; of the guest's own message no more than one line."""
     text = EXITS.get(code, f"700 The task ended with {code}" if code >= 0 else f"700 Signal {-code} ended the task")
-    line = " ".join(message.split())[:200]
+    line = _line(message)
     return f"{text}: {line}" if line else text
+
+
+def later(asked: Trigger) -> str:
+    """The shutdown message of a temporary exit; its end is what Vac reads for how long the task wants to wait."""
+    line = _line(asked.message)
+    return f"300 It asks to be tried again{f': {line}' if line else ''} (retry after {max(0, asked.number)} s)"
+
+
+def _line(message: str) -> str:
+    return " ".join(message.split())[:MOST_CHARACTERS]
