@@ -73,7 +73,7 @@ class BoincMachine:
         pipe=True,
     )
     boinc_proxy: str | None = option(
-        "The HTTP proxy by which the client reaches the project.",
+        "The HTTP proxy by which the client reaches the project, and of which an application is told.",
         optional(matching(r"[A-Za-z0-9.-]+:[0-9]{1,5}", "HOST:PORT, such as squid.example.org:3128")),
         None,
     )
@@ -90,7 +90,11 @@ class BoincMachine:
         None,
     )
     boinc_app_command: tuple[str, ...] = option(
-        "The program in the machine that does the application's work, with its arguments.", words, (), pipe=True
+        "The program in a container or process that does the application's work, with its arguments; the image of a "
+        "virtual machine has its own.",
+        words,
+        (),
+        pipe=True,
     )
     boinc_app_outputs: tuple[str, ...] = option(
         "Names of files that it leaves in its shared directory, which are kept with the machine's outputs.",

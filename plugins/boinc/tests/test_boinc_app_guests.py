@@ -1,0 +1,104 @@
+"""BOINC applications in real virtual machines of the real daemon, by a directory that both of them write."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import needed
+from image_server import wait_until
+from system.daemon_kit import shell
+
+needed("libvirt")
+
+from guest_host import GuestHost, guest_host, made_from, outcome, outputs, started  # noqa: E402 - it wants it too
+
+pytestmark = pytest.mark.system
+
+JOB = """<vbox_job>
+  <os_name>Linux26_64</os_name>
+  <memory_size_mb>512.0</memory_size_mb>
+  <enable_network/>
+  <enable_remotedesktop/>
+  <enable_shared_directory/>
+  <copy_to_shared>init_data.xml</copy_to_shared>
+  <copy_to_shared>input</copy_to_shared>
+  <completion_trigger_file>shutdown</completion_trigger_file>
+  <fraction_done_filename>part</fraction_done_filename>
+  <heartbeat_filename>heartbeat</heartbeat_filename>
+  <minimum_heartbeat_interval>1200</minimum_heartbeat_interval>
+  <enable_vm_savestate_usage/>
+</vbox_job>
+"""
+ONE = "max_starting = 1\ntotal_processors = 1\n"
+MOUNTED = ("mkdir -p /shared", "mount -t virtiofs shared /shared || exit 1", "cd /shared")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[GuestHost]:
+    with guest_host(tmp_path / "f") as one:
+        yield one
+
+
+def machinetype(host: GuestHost, *lines: str, **options: Any) -> str:
+    """A section of tiny guests whose own program these lines are, when they have mounted the directory."""
+    host.daemon.directory.mkdir(parents=True, exist_ok=True)
+    (host.daemon.directory / "vbox_job.xml").write_text(JOB)
+    (host.daemon.directory / "input").write_text("42 events\n")
+    given = {
+        "contextualiser": "boinc-app",
+        "mb_per_processor": 512,
+        "boinc_app_job": host.daemon.directory / "vbox_job.xml",
+        "boinc_app_outputs": "result",
+        "grace_seconds": 5,
+    }
+    return host.tiny("theory", shell(*MOUNTED, *lines), **{**given, **options})
+
+
+def progress(host: GuestHost, machine_id: str) -> Any:
+    """How far the factory says that a machine is."""
+    [one] = [one for one in host.daemon.control.get("/machines")["machines"] if one["id"] == machine_id]
+    return one["progress"]
+
+
+def test_a_guest_does_its_job_across_a_killed_daemon_and_knows_of_no_factory(host: GuestHost) -> None:
+    host.write_site(
+        machinetype(
+            host,
+            "grep -q '<app_init_data>' init_data.xml || exit 1",
+            "touch heartbeat",
+            "cp input result",
+            "echo 0.5 >part",
+            "until [ -f go ]; do sleep 1; done",
+            "printf '0\\n0\\nall well\\n' >shutdown",
+            "while :; do sleep 1; done",
+        ),
+        "total_processors = 1\n",
+    )
+    host.daemon.start()
+    machine_id = started(host, "theory")
+    shared = host.daemon.state.machine(machine_id) / "shared"
+    wait_until(lambda: progress(host, machine_id) == 0.5, seconds=300)
+    host.daemon.signal(signal.SIGKILL)
+    host.daemon.start()
+    host.daemon.control.post("/drain", {"reason": "one is enough"})
+    (shared / "go").touch()
+    assert outcome(host, machine_id) == "200 Success: all well"
+    left = outputs(host, machine_id)
+    assert (left["fraction_done"], left["result"]) == ("0.5000\n", "42 events\n")
+    assert left["shutdown_message"].strip() == "200 Success: all well"
+    assert not shared.exists()
+    assert host.left_of_machines() == []
+    assert "42 events" not in str(made_from(host, machine_id))
+
+
+def test_a_guest_that_ends_without_a_word_has_failed(host: GuestHost) -> None:
+    host.write_site(machinetype(host, "echo rubbish >result"), ONE)
+    host.daemon.start()
+    machine_id = started(host, "theory")
+    assert outcome(host, machine_id) == "700 It ended before it had said that it was done"
+    assert outputs(host, machine_id)["result"] == "rubbish\n"
+    assert host.left_of_machines() == []
