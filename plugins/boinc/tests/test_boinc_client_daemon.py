@@ -5,83 +5,27 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import attrs
 import pytest
-from boinc_project import FAILS, KEY, LASTS, NO_SUB_TASKS, WORKS, Project, project
+from boinc_project import FAILS, KEY, LASTS, NO_SUB_TASKS, WORKS
 from boinc_secrecy import command_lines, holding
-from engines import missing
+from boinc_site import Site, boinc_site
 from image_server import wait_until
-from system.daemon_kit import Daemon
 
 pytestmark = pytest.mark.system
 
 EXIT_CLIENT_EXITING = 199
 ABORTED = 6
-SILENT_SECONDS = 300.0
-"""A client waits for more than a minute before it reports a task that failed."""
-
-
-@attrs.define
-class Site:
-    """A factory whose one machinetype works for one project."""
-
-    daemon: Daemon
-    project: Project
-
-    def start(self, key: str = KEY, url: str = "", mode: int = 0o600, **options: object) -> None:
-        key_file = self.daemon.directory / "key"
-        key_file.parent.mkdir(parents=True, exist_ok=True)
-        key_file.write_text(key + "\n")
-        key_file.chmod(mode)
-        given = {
-            "machine_model": "process",
-            "contextualiser": "boinc-client",
-            "target_share": 1,
-            "max_processors": 1,
-            "boinc_project_url": url or self.project.url,
-            "boinc_account_key_file": key_file,
-            "boinc_benchmarks": "no",
-            "backoff_seconds": 0,
-            **options,
-        }
-        lines = "\n".join(["[machinetype home]", *(f"{name} = {value}" for name, value in given.items()), ""])
-        self.daemon.write_site(lines)
-        self.daemon.conf.write_text(
-            self.daemon.conf.read_text().replace("total_processors = 2", "total_processors = 1")
-        )
-        self.daemon.start()
-
-    def machine(self) -> str:
-        """The id of the next machine that runs."""
-        found: str = self.daemon.wait_for(event_what="seen_running")["machine_id"]
-        return found
-
-    def outcome(self) -> str:
-        """How the next machine ends."""
-        gone = self.daemon.wait_for(SILENT_SECONDS, event_what="gone")
-        return str(gone["machine_outcome"])
-
-    def outputs(self, machine_id: str) -> Path:
-        return self.daemon.state.machines / machine_id / "joboutputs"
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    if shutil.which("boinc") is None:
-        missing("boinc-client is not installed: there is no real client to run")
-    with project() as one:
-        made = Site(Daemon(tmp_path / "f"), one)
+    with boinc_site(tmp_path / "f") as made:
         yield made
-        if made.daemon.process is not None:
-            made.daemon.control.post("/drain", {"reason": "the test is over", "until": time.time()})
-            wait_until(lambda: not made.daemon.control.get("/machines")["machines"])
-            made.daemon.signal(signal.SIGTERM)
 
 
 def test_a_task_is_done_and_its_credit_claimed(site: Site) -> None:
@@ -102,6 +46,21 @@ def test_a_project_behind_a_proxy_is_reached_through_it(site: Site) -> None:
     site.start(boinc_proxy=f"127.0.0.1:{site.project.port}")
     assert site.outcome() == "300 Nothing to do"
     assert site.project.proxied
+
+
+def test_what_a_site_adds_to_the_client_s_files_is_heard_by_the_project(site: Site) -> None:
+    site.start(boinc_extra_prefs="disk_interval=321", boinc_allow_multiple_clients="yes")
+    assert site.outcome() == "300 Nothing to do"
+    asked = site.project.asked[0]
+    assert float(asked.findtext("working_global_preferences/global_preferences/disk_interval", "0")) == 321
+    assert asked.findtext("allow_multiple_clients") == "1"
+
+
+def test_a_machine_in_which_no_task_is_done_for_too_long_ends(site: Site) -> None:
+    site.project.tasks.append(LASTS)
+    site.start(boinc_task_seconds=25)
+    assert site.outcome() == "700 No task was done in 25 s"
+    assert site.project.reported == [("wu_1_0", ABORTED, EXIT_CLIENT_EXITING)]
 
 
 def test_two_machines_one_after_the_other_are_one_host_to_the_project(site: Site) -> None:
@@ -144,7 +103,7 @@ def test_an_outcome_says_what_went_wrong(site: Site, lines: str | None, options:
 
 def test_a_file_with_a_bad_signature_is_never_run(site: Site) -> None:
     site.project.tasks.append(f"touch {site.daemon.directory}/was-run")
-    site.project.signs_badly = True
+    site.project.key.signs_badly = True
     site.start()
     assert site.outcome() == "600 A file of the project is not signed by its key"
     assert not (site.daemon.directory / "was-run").exists()

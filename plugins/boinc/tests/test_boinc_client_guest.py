@@ -18,7 +18,9 @@ needed("libvirt")
 
 from cloud_guest import CMDLINE, cloud_guest  # noqa: E402 - they want the package too
 from guest_host import DISKS, PLUGIN, GuestHost, guest_host, outputs  # noqa: E402
-from vac_boinc.client_files import client_files  # noqa: E402
+from vac_boinc.account import KEY as ACCOUNT_KEY  # noqa: E402
+from vac_boinc.account import Account, account_file  # noqa: E402
+from vac_boinc.client_files import Wishes, client_files  # noqa: E402
 
 from vac_core.testing import machine  # noqa: E402
 
@@ -111,9 +113,9 @@ def section(host: GuestHost, served: Project) -> str:
 
 def secrets(served: Project) -> list[bytes]:
     """The key, by itself and as cloud-config has it."""
-    files = client_files(machine(), url=served.url, key=KEY, factory="", benchmarks=False, shares_memory=False)
-    (account,) = (content for name, content in files.items() if name.startswith("account_"))
-    return [KEY.encode(), packed(account)]
+    account = Account(served.url, ACCOUNT_KEY, Path())
+    files = client_files(machine(), account, KEY, factory="", wishes=Wishes())
+    return [KEY.encode(), packed(files[account_file(served.url)])]
 
 
 def test_a_guest_does_a_task_and_claims_its_credit(ended: Ended) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vac_boinc.inside.told import COBBLESTONE, Facts, Row, Task, failures, meaning, outcome, tasks
+from vac_boinc.inside.told import COBBLESTONE, Facts, Row, Task, failures, meaning, outcome, silence, tasks
 
 LINE = "1795718313 ue 1.5 ct 2.25 fe 1500000000 nm wu_1_0 et 3.006165 es 0"
 DONE = Task("wu_1_0", 2.25, 3.006165, 0, 3.006165e9 * COBBLESTONE)
@@ -42,7 +42,11 @@ def test_a_line_that_is_cut_off_is_no_task(length: int) -> None:
         (Facts(contacted=True, done=(failed(206),)), "500"),
         (Facts(contacted=True, done=(failed(1), failed(207))), "600"),
         (Facts(), "700"),
+        (Facts(silence="300 no project"), "300"),
         (Facts(contacted=True, out_of_time=True), "700"),
+        (Facts(contacted=True, stuck_seconds=60, done=(failed(199),)), "700"),
+        (Facts(contacted=True, stuck_seconds=60, done=(DONE,)), "200"),
+        (Facts(contacted=True, out_of_time=True, done=(failed(199), failed(1))), "600"),
         (Facts(contacted=True, exit_code=1), "700"),
     ],
 )
@@ -55,6 +59,9 @@ def test_an_outcome_has_the_code_of_what_happened(facts: Facts, code: str) -> No
     [
         ("26-Nov-2026 18:35:19 [Fake] Invalid or missing account key.  To fix, remove and add this project.", "400"),
         ("26-Nov-2026 18:35:24 [Fake] Signature verification failed for app_1", "600"),
+        ("26-Nov-2026 21:04:27 [Fake manager] Message from account manager: bad password", "400"),
+        ("26-Nov-2026 21:04:27 [Fake manager] Message from account manager: down for maintenance", "400"),
+        ("26-Nov-2026 21:04:27 [---] Bad signature for URL http://127.0.0.1:34933/", "600"),
         ("26-Nov-2026 18:35:24 [Fake] This project doesn't support computers of type x86_64-pc-linux-gnu", "500"),
     ],
 )
@@ -66,6 +73,15 @@ def test_a_message_of_the_client_has_its_meaning(line: str, code: str) -> None:
 
 def test_most_messages_mean_nothing() -> None:
     assert meaning("26-Nov-2026 18:35:17 [Fake] Scheduler request completed: got 1 new tasks") is None
+
+
+def test_what_no_answer_means_depends_on_how_far_the_client_came() -> None:
+    lines = [
+        "26-Nov-2026 21:04:25 [---] Contacting account manager at http://127.0.0.1:39833/",
+        "26-Nov-2026 21:04:27 [---] Account manager contact succeeded",
+        "26-Nov-2026 21:04:27 [---] Attaching to http://127.0.0.1:45113/",
+    ]
+    assert [silence(line)[:3] for line in lines] == ["", "300", "700"]
 
 
 REQUEST = b"""<scheduler_request>

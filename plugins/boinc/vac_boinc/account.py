@@ -1,38 +1,95 @@
-"""A site's account with a BOINC project: its URL, and the key that attaches hosts to it."""
+"""A site's account with a BOINC project or an account manager: its URL, and the secret that attaches hosts to it."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import attrs
+
 from vac_core.interfaces import PluginError
 from vac_core.options import OptionValueError
 
-_KEY: Final = re.compile(r"[0-9A-Za-z_]{16,128}", re.ASCII)
-_KEY_MAX: Final = 4096
+_SECRET_MAX: Final = 4096
 _OTHERS: Final = 0o077
 _NOT_IN_NAMES: Final = re.compile(r"[^0-9A-Za-z._-]", re.ASCII)
 
 
-def project_url(raw: str) -> str:
-    """A project's master URL, as its web page gives it: the client finds no other."""
-    url = raw.strip()
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError as error:
-        raise OptionValueError(f"'{url}' is no URL: {error}", "write the project's URL") from None
-    if parts.scheme not in {"http", "https"} or parts.query or parts.fragment or parts.username is not None:
-        raise OptionValueError(f"'{url}' is no project's URL", "write http:// or https://, a host, and a path")
-    if "." not in host:
-        raise OptionValueError(f"the host of '{url}' has no dot, and BOINC refuses it", "write its whole name")
-    if not url.endswith("/"):
-        raise OptionValueError(f"'{url}' does not end with a slash", f"write {url}/")
-    return url
+@attrs.frozen
+class Secret:
+    """What a file holds that nobody but the factory may read."""
+
+    option: str
+    """The option that names the file."""
+    name: str
+    pattern: re.Pattern[str]
+    how: str
+    """What the file is to hold."""
+    new: str
+    """What to do about one that others have seen."""
+
+
+KEY: Final = Secret(
+    "boinc_account_key_file",
+    "account key",
+    re.compile(r"[0-9A-Za-z_]{16,128}", re.ASCII),
+    "write the key alone, as the project's web page shows it",
+    "have a new key made",
+)
+PASSWORD_HASH: Final = Secret(
+    "boinc_account_manager_password_hash_file",
+    "password hash",
+    re.compile(r"[0-9a-f]{32}", re.ASCII),
+    "write the 32 digits alone of the MD5 of the password with the login, in lower case, after it",
+    "change the password",
+)
+
+
+@attrs.frozen
+class Account:
+    """Whom the client turns to: a project, or an account manager that names projects to it."""
+
+    url: str
+    secret: Secret
+    file: Path
+    """Where the secret is."""
+    login: str = ""
+    """At an account manager; at a project the key says who it is."""
+
+    @property
+    def at_manager(self) -> bool:
+        """Whether it is an account manager's."""
+        return self.secret is PASSWORD_HASH
+
+
+def master_url(whose: str) -> Callable[[str], str]:
+    """A reader of the URL of a project or an account manager, as its web page gives it: the client finds no other."""
+
+    def read(raw: str) -> str:
+        url = raw.strip()
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+        except ValueError as error:
+            raise OptionValueError(f"'{url}' is no URL: {error}", f"write the {whose}'s URL") from None
+        if parts.scheme not in {"http", "https"} or parts.query or parts.fragment or parts.username is not None:
+            raise OptionValueError(f"'{url}' is no {whose}'s URL", "write http:// or https://, a host, and a path")
+        if "." not in host:
+            raise OptionValueError(f"the host of '{url}' has no dot, and BOINC refuses it", "write its whole name")
+        if not url.endswith("/"):
+            raise OptionValueError(f"'{url}' does not end with a slash", f"write {url}/")
+        return url
+
+    return read
+
+
+project_url: Final = master_url("project")
+manager_url: Final = master_url("account manager")
 
 
 def account_file(url: str) -> str:
@@ -40,9 +97,9 @@ def account_file(url: str) -> str:
     return f"account_{_NOT_IN_NAMES.sub('_', url.partition('://')[2].rstrip('/'))}.xml"
 
 
-def read_key(path: Path) -> str:
-    """The account key in a file that nobody else can read. Raises `PluginError`, which never shows what is in it."""
-    where = f"boinc_account_key_file {path}"
+def read_secret(secret: Secret, path: Path) -> str:
+    """What is in a file that nobody else can read. Raises `PluginError`, which never shows what is in it."""
+    where = f"{secret.option} {path}"
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -50,12 +107,12 @@ def read_key(path: Path) -> str:
                 raise PluginError(f"{where}: it is not a plain file: name one that is")
             if mode & _OTHERS:
                 raise PluginError(
-                    f"{where}: others can read it (mode {mode & 0o777:04o}): chmod 600 it, and have a new key made"
+                    f"{where}: others can read it (mode {mode & 0o777:04o}): chmod 600 it, and {secret.new}"
                 )
-            raw = file.read(_KEY_MAX + 1)
+            raw = file.read(_SECRET_MAX + 1)
     except OSError as error:
         raise PluginError(f"{where}: {error.strerror}: put it there, or mend its permissions") from None
-    key = raw.decode("ascii", "replace").strip()
-    if _KEY.fullmatch(key) is None:
-        raise PluginError(f"{where}: it holds no account key: write the key alone, as the project's web page shows it")
-    return key
+    found = raw.decode("ascii", "replace").strip()
+    if secret.pattern.fullmatch(found) is None:
+        raise PluginError(f"{where}: it holds no {secret.name}: {secret.how}")
+    return found

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from vac_boinc.account import read_key
-from vac_boinc.client_files import client_files, host_cpid, secret
-from vac_boinc.machine_options import machine_options
+from vac_boinc.account import Account, read_secret
+from vac_boinc.accounts import account_of, account_problems
+from vac_boinc.client_files import Wishes, client_files, host_cpid, secret_files
+from vac_boinc.machine_options import BoincMachine, machine_options
 from vac_boinc.places import SETTINGS, Place, place_of
 from vac_core.builtin.user_data import public_keys
 from vac_core.config.schema import MachineType
@@ -35,7 +36,7 @@ _ALWAYS: Final = (
 
 
 class BoincClient(Contextualiser):
-    """Makes the contexts; what is to be known of the project stands in the machinetype's ``boinc_`` options."""
+    """Makes the contexts; what is to be known of projects stands in the machinetype's ``boinc_`` options."""
 
     name = "boinc-client"
 
@@ -47,46 +48,34 @@ class BoincClient(Contextualiser):
         self._factory = home.factory
 
     def check(self, machinetype: MachineType) -> Sequence[str]:
-        """What is wrong with the options; the key is not looked at."""
-        options = machine_options(machinetype)
-        problems = []
-        if options.boinc_project_url is None:
-            problems.append(f"machinetype {machinetype.name} has no boinc_project_url: set it to the project's URL")
-        if options.boinc_account_key_file is None:
-            what = "set it to a file with the account key, which nobody else can read"
-            problems.append(f"machinetype {machinetype.name} has no boinc_account_key_file: {what}")
-        return problems
+        """What is wrong with the options; secrets are not looked at."""
+        problems = account_problems(machine_options(machinetype))
+        return [f"machinetype {machinetype.name} {one}" for one in problems]
 
     def missing(self, machinetype: MachineType) -> Sequence[str]:
-        """What is wrong with the file of the account key now."""
-        named = machine_options(machinetype).boinc_account_key_file
-        if named is None:
+        """What is wrong with the file of the account key, or of the password hash, now."""
+        account = account_of(machine_options(machinetype))
+        if account is None:
             return self.check(machinetype)
         try:
-            read_key(Path(named))
+            read_secret(account.secret, account.file)
         except PluginError as error:
             return [str(error)]
         return []
 
     def context(self, request: ContextRequest) -> Context:
-        """Make the context. Raises `MachineTypeError` for wrong options, `PluginError` for a bad key file."""
+        """Make the context. Raises `MachineTypeError` for wrong options, `PluginError` for a bad file of a secret."""
         machine, machinetype, urls = request.machine, request.machinetype, request.urls
-        options = machine_options(machinetype)
-        url, named = options.boinc_project_url, options.boinc_account_key_file
-        if url is None or named is None:
+        account = account_of(machine_options(machinetype))
+        if account is None:
             raise MachineTypeError("; ".join(self.check(machinetype)))
         place = place_of(machinetype.machine_model)
-        told = client_files(
-            machine,
-            url=url,
-            key=read_key(Path(named)) if request.with_secrets else "",
-            factory=self._factory,
-            benchmarks=options.boinc_benchmarks,
-            shares_memory=not place.boots,
-            proxy=options.boinc_proxy or "",
-        )
-        public = {name: content for name, content in told.items() if request.with_secrets or name not in secret(url)}
-        files = {**public, SETTINGS: _settings(request, place, url, sorted(told))}
+        secret = read_secret(account.secret, account.file) if request.with_secrets else ""
+        wishes = _wishes(machine_options(machinetype), place)
+        told = client_files(machine, account, secret, factory=self._factory, wishes=wishes)
+        hidden = frozenset() if request.with_secrets else secret_files(account)
+        public = {name: content for name, content in told.items() if name not in hidden}
+        files = {**public, SETTINGS: _settings(request, place, account, sorted(told))}
         return Context(
             machine_id=machine.id,
             hostname=machine.name,
@@ -100,11 +89,25 @@ class BoincClient(Contextualiser):
                 "JOBFEATURES": urls.jobfeatures,
                 "JOBOUTPUTS": urls.joboutputs,
             },
-            details={"boinc_project": url, "boinc_host_cpid": host_cpid(self._factory, machine.slot)},
+            details={
+                "boinc_account_manager" if account.at_manager else "boinc_project": account.url,
+                "boinc_host_cpid": host_cpid(self._factory, machine.slot),
+            },
         )
 
 
-def _settings(request: ContextRequest, place: Place, url: str, files: Sequence[str]) -> bytes:
+def _wishes(options: BoincMachine, place: Place) -> Wishes:
+    return Wishes(
+        benchmarks=options.boinc_benchmarks,
+        shares_memory=not place.boots,
+        proxy=options.boinc_proxy or "",
+        several=options.boinc_allow_multiple_clients,
+        cc_options=options.boinc_extra_cc_options,
+        preferences=options.boinc_extra_prefs,
+    )
+
+
+def _settings(request: ContextRequest, place: Place, account: Account, files: Sequence[str]) -> bytes:
     """What the program in the machine is told."""
     options = machine_options(request.machinetype)
     drains = options.boinc_mode == "drain"
@@ -120,7 +123,9 @@ def _settings(request: ContextRequest, place: Place, url: str, files: Sequence[s
         "joboutputs": request.urls.joboutputs,
         "power_off": place.boots,
         "program": "client",
-        "project_url": url,
+        "account_url": account.url,
+        "at_manager": account.at_manager,
+        "task_seconds": options.boinc_task_seconds,
         "user": "boinc" if place.has_files else "",
         "work_parents": place.work_parents,
     }

@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from vac_boinc.account import account_file
+import attrs
+
+from vac_boinc.account import Account, account_file
+from vac_boinc.extras import NONE
 from vac_core.model import Machine
 
 _PREFERENCES: Final[Mapping[str, object]] = {
@@ -33,36 +36,72 @@ _PREFERENCES: Final[Mapping[str, object]] = {
 """In a machine there is no owner: whether the host may compute was decided outside."""
 
 _RPC_FILE: Final = "gui_rpc_auth.cfg"
+_LOGIN_FILE: Final = "acct_mgr_login.xml"
 
 
-def secret(url: str) -> frozenset[str]:
+@attrs.frozen(kw_only=True)
+class Wishes:
+    """How the client is to be set up, apart from whom it works for."""
+
+    benchmarks: bool = True
+    shares_memory: bool = False
+    """Whether the client sees the memory of the whole host."""
+    proxy: str = ""
+    several: bool = False
+    """Whether each machine is a host of its own to the project."""
+    cc_options: Mapping[str, str] = NONE
+    preferences: Mapping[str, str] = NONE
+
+
+def secret_files(account: Account) -> frozenset[str]:
     """Names of those files that a machine proves itself with."""
-    return frozenset({account_file(url), _RPC_FILE})
+    return frozenset({_LOGIN_FILE if account.at_manager else account_file(account.url), _RPC_FILE})
 
 
 def client_files(
-    machine: Machine, *, url: str, key: str, factory: str, benchmarks: bool, shares_memory: bool, proxy: str = ""
+    machine: Machine, account: Account, secret: str, *, factory: str, wishes: Wishes
 ) -> Mapping[str, bytes]:
-    """The files by name; those that `secret` names hold the account key and the password of the GUI RPC."""
-    ram = _memory_percent(machine) if shares_memory else 100.0
-    preferences = {**_PREFERENCES, "ram_max_used_busy_pct": ram, "ram_max_used_idle_pct": ram}
-    options = {"ncpus": machine.processors, "dont_contact_ref_site": 1, "no_gpus": 1}
-    if not benchmarks:
-        options["skip_cpu_benchmarks"] = 1
-    config = Element("cc_config")
-    told = _fill(SubElement(config, "options"), options)
-    if proxy:
-        server, _, port = proxy.rpartition(":")
-        _fill(SubElement(told, "proxy_info"), {"http_server_name": server, "http_server_port": port})
+    """The files by name; those that `secret_files` names hold the secret and the password of the GUI RPC."""
     state = Element("client_state")
     _fill(SubElement(state, "host_info"), {"host_cpid": host_cpid(factory, machine.slot)})
     return {
-        account_file(url): _text(_fill(Element("account"), {"master_url": url, "authenticator": key})),
-        "cc_config.xml": _text(config),
+        **_account_files(account, secret),
+        "cc_config.xml": _text(_config(machine, wishes)),
         "client_state.xml": _text(state),
-        "global_prefs_override.xml": _text(_fill(Element("global_preferences"), preferences)),
+        "global_prefs_override.xml": _text(_preferences(machine, wishes)),
         _RPC_FILE: f"{secrets.token_hex(16)}\n".encode("ascii"),
     }
+
+
+def _account_files(account: Account, secret: str) -> Mapping[str, bytes]:
+    if not account.at_manager:
+        told = {"master_url": account.url, "authenticator": secret}
+        return {account_file(account.url): _text(_fill(Element("account"), told))}
+    login = {"login": account.login, "password_hash": secret}
+    return {
+        "acct_mgr_url.xml": _text(_fill(Element("acct_mgr"), {"url": account.url})),
+        _LOGIN_FILE: _text(_fill(Element("acct_mgr_login"), login)),
+    }
+
+
+def _config(machine: Machine, wishes: Wishes) -> Element:
+    options = {**wishes.cc_options, "ncpus": machine.processors, "dont_contact_ref_site": 1, "no_gpus": 1}
+    if not wishes.benchmarks:
+        options["skip_cpu_benchmarks"] = 1
+    if wishes.several:
+        options["allow_multiple_clients"] = 1
+    config = Element("cc_config")
+    told = _fill(SubElement(config, "options"), options)
+    if wishes.proxy:
+        server, _, port = wishes.proxy.rpartition(":")
+        _fill(SubElement(told, "proxy_info"), {"http_server_name": server, "http_server_port": port})
+    return config
+
+
+def _preferences(machine: Machine, wishes: Wishes) -> Element:
+    ram = _memory_percent(machine) if wishes.shares_memory else 100.0
+    told = {**_PREFERENCES, **wishes.preferences, "ram_max_used_busy_pct": ram, "ram_max_used_idle_pct": ram}
+    return _fill(Element("global_preferences"), told)
 
 
 def host_cpid(factory: str, slot: int) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
+import zipfile
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Any, Final
 
 PROGRAM_DIR: Final = "/usr/local/libexec/vac-boinc"
 PLACE_DIR: Final = "/etc/vac-boinc"
+_ARCHIVE: Final = "inside.zip"
+_MAIN: Final = "from inside.__main__ import main\n\nmain()\n"
 _START: Final = "start.sh"
 _END: Final = "END_OF_VAC_BOINC"
 _NOT_FOR_VMS: Final = frozenset({"inside/app.py", "inside/contract.py"})
@@ -40,11 +44,8 @@ def script(files: Mapping[str, bytes], place: str = "") -> bytes:
 def cloud_config(files: Mapping[str, bytes]) -> bytes:
     """User data of a virtual machine: cloud-init reads JSON as the YAML that it is."""
     start = resources.files("vac_boinc.inside").joinpath(_START).read_bytes()
-    written = [
-        _file(f"{PROGRAM_DIR}/{name}", text.encode(), 0o644)
-        for name, text in _inside().items()
-        if name not in _NOT_FOR_VMS
-    ]
+    program = {name: text for name, text in _inside().items() if name not in _NOT_FOR_VMS}
+    written = [_file(f"{PROGRAM_DIR}/{_ARCHIVE}", _archive(program), 0o644)]
     written.append(_file(f"{PROGRAM_DIR}/{_START}", start, 0o755))
     written += [_file(f"{PLACE_DIR}/{name}", content, 0o600) for name, content in files.items()]
     told: Mapping[str, Any] = {"write_files": written, "runcmd": [[f"{PROGRAM_DIR}/{_START}"]]}
@@ -54,6 +55,15 @@ def cloud_config(files: Mapping[str, bytes]) -> bytes:
 def _inside() -> Mapping[str, str]:
     found = [one for one in resources.files("vac_boinc.inside").iterdir() if one.name.endswith(".py")]
     return {f"inside/{one.name}": one.read_text("utf-8") for one in sorted(found, key=lambda one: one.name)}
+
+
+def _archive(texts: Mapping[str, str]) -> bytes:
+    """A program that Python runs as it is. It is stored plain, as it is packed whole then, which makes it smaller."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in {"__main__.py": _MAIN, **texts}.items():
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return made.getvalue()
 
 
 def _file(path: str, content: bytes, mode: int) -> Mapping[str, str]:

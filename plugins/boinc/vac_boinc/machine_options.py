@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
 
-from vac_boinc.account import project_url
+from vac_boinc.account import manager_url, project_url
+from vac_boinc.extras import NONE, cc_options, preferences
 from vac_boinc.options import OPTION_SET
 from vac_core.config.read import choice, decimal, integer, matching, no_parent, optional, words, yes_no
 from vac_core.config.schema import MachineType
 from vac_core.options import option
 
 _SECONDS: Final = "seconds"
+_path = matching(r"/.+", "an absolute path")
 
 
 def file_names(raw: str) -> tuple[str, ...]:
@@ -27,7 +30,7 @@ _file_name = matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "names of files without di
 class BoincMachine:
     """How machines take it when the host's owner wants the host, and what those of ``boinc-client`` work for.
 
-    What a site's account key is sent to stands in the site's own files only.
+    What a site's secrets are sent to stands in the site's own files only.
     """
 
     on_busy: str = option(
@@ -48,7 +51,21 @@ class BoincMachine:
     boinc_account_key_file: str | None = option(
         "File with the account key at that project, readable by the factory alone: best a weak key, which can do "
         "nothing but attach hosts.",
-        optional(matching(r"/.+", "an absolute path")),
+        optional(_path),
+        None,
+    )
+    boinc_account_manager_url: str | None = option(
+        "In place of a project, the account manager that names the projects to work for: its URL as its web page gives "
+        "it.",
+        optional(manager_url),
+        None,
+    )
+    boinc_account_manager_login: str | None = option(
+        "The login at the account manager.", optional(matching(r"[^\s<>&]{1,128}", "a login, in one word")), None
+    )
+    boinc_account_manager_password_hash_file: str | None = option(
+        "File with the MD5 of the password with the login in lower case after it, readable by the factory alone.",
+        optional(_path),
         None,
     )
     boinc_mode: str = option(
@@ -72,6 +89,9 @@ class BoincMachine:
         unit=_SECONDS,
         pipe=True,
     )
+    boinc_task_seconds: int = option(
+        "A machine in which no task was done for so long ends; 0 for never.", integer(0), 0, unit=_SECONDS, pipe=True
+    )
     boinc_proxy: str | None = option(
         "The HTTP proxy by which the client reaches the project, and of which an application is told.",
         optional(matching(r"[A-Za-z0-9.-]+:[0-9]{1,5}", "HOST:PORT, such as squid.example.org:3128")),
@@ -82,6 +102,17 @@ class BoincMachine:
         yes_no,
         True,
         pipe=True,
+    )
+    boinc_allow_multiple_clients: bool = option(
+        "Whether each machine is a host of its own to the project, in place of each slot of the factory.",
+        yes_no,
+        False,
+    )
+    boinc_extra_cc_options: Mapping[str, str] = option(
+        "What else stands in the options of the client's cc_config.xml: NAME=VALUE each.", cc_options, NONE
+    )
+    boinc_extra_prefs: Mapping[str, str] = option(
+        "What else stands in the client's preferences: NAME=VALUE each, by BOINC's names.", preferences, NONE
     )
     boinc_app_job: str | None = option(
         "The vbox_job.xml or job.toml of a BOINC application, beside the files that it names: a file of the "

@@ -62,6 +62,11 @@ class Client:
             why = " ".join(reply.findtext("error", "no reason").split())[:200]
             raise RpcError(f"the client does not do {request.tag}: {why}")
 
+    def projects(self) -> list[str]:
+        """The URLs of the projects that the client is attached to. Raises what `ask` does."""
+        found = self.ask(Element("get_project_status")).findall("projects/project/master_url")
+        return [one.text or "" for one in found]
+
     def no_more_work(self, project_url: str) -> None:
         """Let the client fetch no more tasks of a project. Raises what `tell` does."""
         self.tell(element("project_nomorework", project_url=project_url))

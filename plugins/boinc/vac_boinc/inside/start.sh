@@ -1,7 +1,6 @@
 #!/bin/sh
 # Starts BOINC's client in a virtual machine, as a service where there is systemd.
 set -u
-place=/usr/local/libexec/vac-boinc
 
 # The user data holds the account key: nobody but root may read it again where the cloud serves it.
 if command -v iptables >/dev/null; then
@@ -9,11 +8,11 @@ if command -v iptables >/dev/null; then
         echo 'vac-boinc: the metadata service stays open to all users'
 fi
 
-cd "$place" || exit 1
+set -- python3 /usr/local/libexec/vac-boinc/inside.zip /etc/vac-boinc
 if command -v systemd-run >/dev/null && [ -d /run/systemd/system ]; then
     # An image's own client would take the processors from ours.
     systemctl stop boinc-client 2>/dev/null
-    exec systemd-run --unit=vac-boinc --property=WorkingDirectory="$place" --property=KillMode=mixed \
-        --property=TimeoutStopSec=60 --property=After=network-online.target python3 -m inside /etc/vac-boinc
+    exec systemd-run --unit=vac-boinc --property=KillMode=mixed \
+        --property=TimeoutStopSec=60 --property=After=network-online.target "$@"
 fi
-exec python3 -m inside /etc/vac-boinc
+exec "$@"

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError, fromstring
 
 COBBLESTONE = 200 / 86400e9
 """Credit for one floating point operation."""
-NO_SUB_TASKS, INIT_FAILURE = 207, 206
+CLIENT_EXITING, INIT_FAILURE, NO_SUB_TASKS = 199, 206, 207
 
 
 class Task(NamedTuple):
@@ -39,6 +39,17 @@ class Row(NamedTuple):
 ROWS = (
     Row(r"Invalid or missing account key|Invalid account key", "400 The project does not know the account key"),
     Row(
+        r"Message from account manager: bad password",
+        "400 The account manager does not know the login and its password",
+        final=True,
+    ),
+    Row(r"Message from account manager", "400 The account manager refuses the account"),
+    Row(
+        r"Bad signature for URL|signing key from account manager",
+        "600 What the account manager says is not signed by its key",
+        final=True,
+    ),
+    Row(
         r"signature verification failed|Bad signature", "600 A file of the project is not signed by its key", final=True
     ),
     Row(
@@ -48,11 +59,23 @@ ROWS = (
     Row(r"Another instance of BOINC is running", "500 Another BOINC client runs here", final=True),
 )
 CONTACT = re.compile(r"Scheduler request completed")
+NO_PROJECT = "700 The project cannot be reached"
+NO_MANAGER = "700 The account manager cannot be reached"
+_SILENCES = (
+    (r"Account manager contact succeeded", "300 The account manager has no project for this host"),
+    (r"Attaching to http", NO_PROJECT),
+)
+"""What it comes to that no project has answered, by what the client has said before."""
 
 
 def meaning(line: str) -> Row | None:
     """The row of a line of the client's log, if it has one."""
     return next((row for row in ROWS if re.search(row.pattern, line, re.IGNORECASE)), None)
+
+
+def silence(line: str) -> str:
+    """What it comes to when no project answers after this line of the client's log; empty where it does not say."""
+    return next((outcome for pattern, outcome in _SILENCES if re.search(pattern, line)), "")
 
 
 def tasks(job_log: Iterable[str]) -> Iterator[Task]:
@@ -108,10 +131,14 @@ class Facts(NamedTuple):
 
     contacted: bool = False
     """Whether the project's scheduler has answered."""
+    silence: str = NO_PROJECT
+    """What it comes to where it has not."""
     stopped: bool = False
     """Whether the factory, or the machine's host, wanted it to end."""
     out_of_time: bool = False
     """Whether the machine's own time was over."""
+    stuck_seconds: int = 0
+    """For how long no task was done, if for too long."""
     row: Row | None = None
     """The gravest that the client said."""
     done: tuple[Task, ...] = ()
@@ -120,14 +147,16 @@ class Facts(NamedTuple):
 
 def outcome(facts: Facts) -> str:
     """The shutdown message: a code of three digits and a text (HSF-TN-2016-04, section 4)."""
-    good = sum(one.exit_status == 0 for one in facts.done)
-    credit = sum(one.claimed_credit for one in facts.done)
+    done = tuple(one for one in facts.done if one.exit_status != CLIENT_EXITING)  # no fault of theirs
+    good = sum(one.exit_status == 0 for one in done)
+    credit = sum(one.claimed_credit for one in done)
     found = (
         (facts.stopped, "100 Shutdown as requested by the factory"),
         (good, f"200 Success ({good} tasks, {credit:.6g} credit claimed)"),
         (facts.row, facts.row and facts.row.outcome),
-        (facts.done, _failed(facts.done)),
-        (not facts.contacted, "700 The project cannot be reached"),
+        (done, _failed(done)),
+        (not facts.contacted, facts.silence),
+        (facts.stuck_seconds, f"700 No task was done in {facts.stuck_seconds} s"),
         (facts.out_of_time, "700 No task was done before the time was over"),
         (facts.exit_code, f"700 The BOINC client ended with {facts.exit_code}"),
     )
