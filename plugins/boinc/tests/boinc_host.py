@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from vac_boinc.inside.rpc import Client, element
 
 _SECONDS = 60.0
 _FLAGS = ("--insecure", "--no_gpus", "--no_info_fetch", "--skip_cpu_benchmarks")
+_OTHERS = re.compile(r"non-BOINC CPU usage: ([\d.]+)%")
 USER_REQUEST = 4
 PASSWORD = "open-sesame"
 
@@ -57,6 +59,12 @@ class BoincHost:
         wait_until(lambda: self.reason() != USER_REQUEST)
         return self.reasons()
 
+    def others_percents(self) -> list[float]:
+        """What it has found, every 10 s, of the use of processors by others than itself."""
+        told = self.client.ask(element("get_messages", seqno="0"))
+        found = (_OTHERS.search(one.text or "") for one in told.iter("body"))
+        return [float(one[1]) for one in found if one is not None]
+
     def mode(self) -> tuple[int, float]:
         """The mode in which it runs, by BOINC's number, and for how many seconds yet; 0 for good."""
         told = self.client.ask(Element("get_cc_status"))
@@ -76,6 +84,7 @@ class BoincHost:
 def config(exclusive: Sequence[str]) -> bytes:
     """The client's cc_config.xml, with programs while which it must not run."""
     root = Element("cc_config")
+    SubElement(SubElement(root, "log_flags"), "mem_usage_debug").text = "1"
     options = SubElement(root, "options")
     for name in exclusive:
         SubElement(options, "exclusive_app").text = name

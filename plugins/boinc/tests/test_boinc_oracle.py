@@ -7,6 +7,7 @@ docs/howto/boinc.md.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from boinc_world import LONG_AGO, TERMINALS, World, world
 from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
 from image_server import wait_until
+from vac_boinc import load
 from vac_boinc.options import BoincPlugin
 from vac_boinc.preferences import Preferences, overlaid
 from vac_boinc.prefs_file import parse
@@ -33,7 +35,7 @@ from vac_core.testing import home
 
 pytestmark = pytest.mark.system
 
-CASES = 22
+CASES = 16
 CASES_WITH_A_PROGRAM = 8
 EDGE = dt.timedelta(minutes=3)
 """How far from the moment a window must open or close for a case to be of use: both have clocks of their own."""
@@ -221,17 +223,33 @@ def test_hours_of_the_network_concern_no_machine(both: Oracle) -> None:
     assert ours(overlaid(parse(tostring(case))), both.look()) == 0
 
 
-def test_processors_that_others_use_suspend_both(both: Oracle) -> None:
-    case = document({**RUN, "suspend_cpu_usage": 1, "niu_suspend_cpu_usage": 1})
-    preferences = overlaid(parse(tostring(case)))
-    busy = both.world.box.popen([sys.executable, "-c", "while True: pass"])
+@contextmanager
+def busy(both: Oracle, niceness: int) -> Iterator[None]:
+    """While programs use all processors."""
+    command = ["nice", "-n", str(niceness), sys.executable, "-c", "while True: pass"]
+    processes = [both.world.box.popen(command) for _ in os.sched_getaffinity(0)]
     try:
-        both.boinc.follow(case)
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_processors_that_others_use_suspend_both_unless_these_give_way(both: Oracle) -> None:
+    case = document({**RUN, "suspend_cpu_usage": 5, "niu_suspend_cpu_usage": 5})
+    preferences = overlaid(parse(tostring(case)))
+    both.boinc.follow(case)
+    with busy(both, 19):
+        # The client sees the box's processes alone, and we what the whole host uses: whatever else runs there counts.
+        before = len(both.boinc.others_percents())
+        wait_until(lambda: len(both.boinc.others_percents()) >= before + 2)
+        assert both.boinc.others_percents()[-1] < 5
+        assert both.boinc.reason() == 0
+        assert len(both.world.box.call(load.yielding_cpu_seconds)) == len(os.sched_getaffinity(0))
+    with busy(both, 0):
         wait_until(lambda: both.boinc.reason() == Suspended.CPU_USAGE)
         wait_until(lambda: ours(preferences, both.look(anew=False)) == Suspended.CPU_USAGE)
-    finally:
-        busy.kill()
-        busy.wait()
 
 
 def test_a_program_with_a_long_name_is_exclusive_for_us_alone(both: Oracle) -> None:

@@ -130,6 +130,34 @@ def test_others_are_seen_also_when_a_machine_ends() -> None:
     assert load.others_percent(before, after, 2) == pytest.approx(75.0)
 
 
+def test_programs_that_give_way_do_not_count_and_hide_nobody_s_work() -> None:
+    before = Usage(time=0, host=100.0, machines={}, yielding={"7": 5.0})
+    boinc = Usage(time=10, host=120.0, machines={}, yielding={"7": 15.0, "8": 6.0})
+    assert load.others_percent(before, boinc, processors=2) == pytest.approx(20.0)
+    # The machine's work gives way itself: it is taken off once.
+    ours = Usage(time=10, host=120.0, machines={"m": 12.0}, yielding={"7": 15.0, "8": 2.0})
+    assert load.others_percent(before, ours, processors=2) == pytest.approx(40.0)
+
+
+def test_a_program_that_gives_way_is_known_by_its_priority_alone() -> None:
+    burn = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\ninput()"
+    processes = {}
+    try:
+        for niceness in ("19", "10"):
+            command = ["nice", "-n", niceness, sys.executable, "-c", burn]
+            one = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            processes[niceness] = one
+            assert one.stdout is not None
+            one.stdout.readline()
+        found = load.yielding_cpu_seconds()
+        assert found[str(processes["19"].pid)] >= 0.15
+        assert str(processes["10"].pid) not in found
+    finally:
+        for one in processes.values():
+            one.kill()
+            one.communicate()
+
+
 @pytest.mark.parametrize("after", [Usage(time=0, host=9.0, machines={}), Usage(time=9, host=1.0, machines={})])
 def test_clocks_that_go_back_tell_nothing(after: Usage) -> None:
     assert load.others_percent(Usage(time=0, host=5.0, machines={}), after, 1) is None

@@ -13,17 +13,22 @@ import attrs
 _TICK: Final = 1.0 / os.sysconf("SC_CLK_TCK")
 _BUSY: Final = (0, 1, 2, 5, 6)
 """Fields of the line ``cpu`` of /proc/stat, proc(5): user, nice, system, irq and softirq."""
+_UTIME: Final = 11
+_NICE: Final = 16
+"""Fields of /proc/PID/stat after the name, proc(5); stime is the one after utime."""
 _NAME_MAX: Final = 15
 """Letters of a program's name that the kernel keeps in /proc/PID/comm."""
 
 
 @attrs.frozen(kw_only=True)
 class Usage:
-    """CPU time at one moment: all that was used on the host, and by each of our machines, in seconds."""
+    """CPU time at one moment: all that was used on the host, by each of our machines, and by programs that give way."""
 
     time: float
     host: float
     machines: Mapping[str, float]
+    yielding: Mapping[str, float] = attrs.field(factory=dict)
+    """By the ids of processes with the least priority."""
     rates: Mapping[str, float] = attrs.field(factory=dict)
     """By machine: what it used of late, in seconds a second."""
 
@@ -32,7 +37,7 @@ class Usage:
         lapse = by.time - self.time
         if lapse <= 0:
             return by
-        used = {one: max(0.0, seconds - self.machines.get(one, 0.0)) for one, seconds in by.machines.items()}
+        used = _grown(self.machines, by.machines)
         return attrs.evolve(by, rates={one: seconds / lapse for one, seconds in used.items()})
 
 
@@ -42,21 +47,40 @@ def host_cpu_seconds(stat: Path = Path("/proc/stat")) -> float:
     return sum(int(fields[place]) for place in _BUSY) * _TICK
 
 
+def yielding_cpu_seconds(processes: Path = Path("/proc")) -> Mapping[str, float]:
+    """CPU time of each process with a nice value of 19, such as the tasks of a BOINC client, by its id."""
+    told = ((one.name, _stat(one / "stat")) for one in _entries(processes) if one.name.isdigit())
+    return {
+        name: (int(fields[_UTIME]) + int(fields[_UTIME + 1])) * _TICK
+        for name, fields in told
+        if len(fields) > _NICE and fields[_NICE] == b"19"
+    }
+
+
 def others_percent(before: Usage, after: Usage, processors: int) -> float | None:
     """How much of all processors others have used between two moments, in percent; None where that cannot be told.
 
     Ours is known by machine, as the hypervisors tell from cgroups and domains: a program's name proves nothing. Of a
     machine that has gone meanwhile it is not known what it used last: it is taken to have gone on as before, or else
     each machine's end on a small host would look like an owner at work.
+
+    Programs that give way to all others do not count, as for BOINC, whose own tasks are such. What runs in machines may
+    be such too, so only the larger of the two is taken off: an owner's work is never overlooked.
     """
     lapse = after.time - before.time
     if not 0 < lapse < 3600 or after.host < before.host:
         return None
-    ours = sum(max(0.0, used - before.machines.get(one, 0.0)) for one, used in after.machines.items())
+    ours = sum(_grown(before.machines, after.machines).values())
     gone = before.machines.keys() - after.machines.keys()
     ours += sum(before.rates.get(one, 0.0) * lapse for one in gone)
-    others = max(0.0, after.host - before.host - ours)
+    spared = max(ours, sum(_grown(before.yielding, after.yielding).values()))
+    others = max(0.0, after.host - before.host - spared)
     return min(100.0, 100 * others / (lapse * processors))
+
+
+def _grown(before: Mapping[str, float], after: Mapping[str, float]) -> Mapping[str, float]:
+    """What each has used between two moments."""
+    return {one: max(0.0, used - before.get(one, 0.0)) for one, used in after.items()}
 
 
 def on_batteries(supplies: Path = Path("/sys/class/power_supply")) -> bool:
@@ -90,6 +114,20 @@ def disk_used(directory: Path) -> int:
 def _entries(directory: Path) -> Iterator[Path]:
     with contextlib.suppress(OSError):
         yield from directory.iterdir()
+
+
+def _stat(path: Path) -> list[bytes]:
+    """The fields after the name; none of a process that has gone. There are many of these files, so no more is done."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return []
+    try:
+        return os.read(file, 1024).rpartition(b")")[2].split(None, _NICE + 1)
+    except OSError:
+        return []
+    finally:
+        os.close(file)
 
 
 def _line(path: Path) -> str:

@@ -68,7 +68,12 @@ class LinuxSenses:
         )
 
     def _sample(self, now: float, options: BoincPlugin) -> None:
-        usage = load.Usage(time=now, host=load.host_cpu_seconds(), machines=self._home.cpu_seconds())
+        usage = load.Usage(
+            time=now,
+            host=load.host_cpu_seconds(),
+            machines=self._home.cpu_seconds(),
+            yielding=load.yielding_cpu_seconds(),
+        )
         if self._usage is not None:
             self._others = load.others_percent(self._usage, usage, self._processors) or 0.0
         self._usage = usage if self._usage is None else self._usage.followed(usage)
