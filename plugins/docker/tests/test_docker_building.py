@@ -13,7 +13,7 @@ from docker_kit import machinetype, request
 from hypothesis import given
 from hypothesis import strategies as st
 from vac_docker.archive import rewritten
-from vac_docker.build import Parts, container, host_and_domain
+from vac_docker.build import container, host_and_domain
 from vac_docker.collect import to_remove
 from vac_docker.contents import seen_by_all, write_contents
 from vac_docker.facts import Facts
@@ -23,6 +23,7 @@ from vac_docker.image_name import image_name
 from vac_docker.lending import lend
 from vac_docker.limits import limits_of, quota
 from vac_docker.options import DockerMachine, DockerPlugin
+from vac_docker.parts import Parts
 from vac_docker.record import Record, Records
 from vac_docker.source import Registry
 from vac_docker.testing import archive_of, busybox_archive, image_archive

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import docker.errors
@@ -280,6 +282,26 @@ def answered(status: int, said: str) -> docker.errors.APIError:
 def test_each_trouble_with_an_engine_has_its_mend(problem: Exception, kind: type[Exception], mend: str) -> None:
     with pytest.raises(kind, match=mend), asking("looking", "unix:///x.sock"):
         raise problem
+
+
+LIGHT = """
+import sys
+import vac_docker
+from vac_docker.engine import Engine
+from vac_docker.errors import EngineGoneError
+try:
+    Engine("unix:///nonexistent/docker.sock").facts()
+except EngineGoneError as error:
+    print(error)
+print(sorted({"docker", "requests"} & sys.modules.keys()))
+"""
+
+
+def test_the_library_is_loaded_only_where_an_engine_listens() -> None:
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True)
+    said, loaded = done.stdout.splitlines()
+    assert "cannot be reached (No such file or directory): start the engine" in said
+    assert loaded == "[]"
 
 
 def test_a_full_disk_is_told_as_such() -> None:

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import attrs
 from docker.types import ContainerConfig, DeviceRequest, HostConfig, LogConfig, Mount, Ulimit
 
 from vac_core.interfaces import CreateRequest
 from vac_docker.facts import Facts
 from vac_docker.limits import CPU_PERIOD_US, Limits, limits_of
 from vac_docker.options import DockerMachine, DockerPlugin, machine_options
+from vac_docker.parts import Parts
 from vac_docker.paths import CVMFS, JOBFEATURES, JOBOUTPUTS, MACHINEFEATURES, URLS, USER_DATA
 from vac_docker.user_data import command
-from vac_docker.values import Gpu
 
 HOSTNAME_MAX: Final = 63
 """Characters that Docker takes for a host name; see also sethostname(2)."""
-
-
-@attrs.frozen(kw_only=True)
-class Parts:
-    """What has been found or made for a machine before its container."""
-
-    image_id: str
-    user_data: str
-    """Path on the host."""
-    files: Mapping[str, str] = attrs.field(factory=dict)
-    """Further files: path inside to path on the host."""
-    volumes: Mapping[str, str] = attrs.field(factory=dict)
-    """Scratch space: path inside to the volume's name."""
-    gpus: Sequence[Gpu] = ()
-    labels: Mapping[str, str] = attrs.field(factory=dict)
-    layer_bytes: int | None = None
-    """Most that it may write into its own layer, where the engine can hold it to that."""
 
 
 def container(request: CreateRequest, parts: Parts, plugin: DockerPlugin, engine: Facts) -> ContainerConfig:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from docker.types import ContainerConfig
 
 from vac_core.interfaces import PluginError
 from vac_docker.engine import Engine
 from vac_docker.errors import ConflictError, EngineError, NotThereError
 from vac_docker.labels import MACHINE, has, label_filter
 from vac_docker.observe import RUNNING, Ending, Seen
+
+if TYPE_CHECKING:
+    from docker.types import ContainerConfig
 
 _STOP: Final = "SIGTERM"
 _END_SECONDS: Final = 10

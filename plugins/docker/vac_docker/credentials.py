@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import docker.auth
-import docker.errors
-
 _LARGEST: Final = 1048576
 _OTHERS: Final = 0o077
 _HUB: Final = "docker.io"
@@ -29,6 +26,8 @@ def credentials(path: str, host: str) -> Mapping[str, str]:
             raw = file.read(_LARGEST)
     except OSError as problem:
         raise CredentialsError(f"{path}: {problem.strerror}: make it a file that the factory may read") from None
+    import docker.auth  # noqa: PLC0415 - large, and of use to few machinetypes
+
     found = docker.auth.AuthConfig({"auths": _entries(path, raw)}).resolve_authconfig(host)
     return {str(key): str(value) for key, value in (found or {}).items() if value is not None}
 
@@ -44,6 +43,9 @@ def _refuse_open_to_others(path: str, about: os.stat_result) -> None:
 
 def _entries(path: str, raw: bytes) -> dict[str, Any]:
     """Each registry's part, checked."""
+    import docker.auth  # noqa: PLC0415 - as above
+    import docker.errors  # noqa: PLC0415 - as above
+
     try:
         document = json.loads(raw)
         auths = document.get("auths") or {}

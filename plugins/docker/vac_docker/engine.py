@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import docker
-
 from vac_docker.errors import EngineGoneError, asking
 from vac_docker.facts import Facts, facts
 
@@ -43,7 +41,7 @@ class Engine:
     def client(self, timeout: float | None) -> Any:
         """A client of its own for something that takes its time; close it afterwards. Raises as `asked` does."""
         with asking("connecting", self.socket):
-            return docker.APIClient(base_url=self.socket, version=self._connected().api_version, timeout=timeout)
+            return _client(self.socket, version=self._connected().api_version, timeout=timeout)
 
     def facts(self) -> Facts:
         """What it says of itself, at most a minute old."""
@@ -59,12 +57,8 @@ class Engine:
         self._knock()
         with self._lock:
             if self._client is None:
-                self._client = docker.APIClient(
-                    base_url=self.socket,
-                    version="auto",
-                    timeout=_TIMEOUT_SECONDS,
-                    num_pools=_POOL,
-                    max_pool_size=_POOL,
+                self._client = _client(
+                    self.socket, version="auto", timeout=_TIMEOUT_SECONDS, num_pools=_POOL, max_pool_size=_POOL
                 )
             return self._client
 
@@ -80,3 +74,9 @@ class Engine:
             if self._client is not None:
                 self._client.close()
                 self._client = None
+
+
+def _client(address: str, **how: Any) -> Any:
+    import docker  # noqa: PLC0415 - large, and of no use where there is no engine
+
+    return docker.APIClient(base_url=address, **how)

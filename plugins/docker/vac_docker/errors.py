@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
-
-import docker.errors
-import requests
+from typing import TYPE_CHECKING, Final
 
 from vac_core.interfaces import PluginError
+
+if TYPE_CHECKING:
+    import docker.errors
 
 
 class EngineError(PluginError):
@@ -67,10 +67,25 @@ def asking(what: str, socket: str) -> Iterator[None]:
     """Turn whatever comes of asking an engine into one of the errors above; ``what`` says what was wanted."""
     try:
         yield
-    except docker.errors.APIError as problem:
-        raise _refusal(what, problem) from None
-    except (docker.errors.DockerException, requests.RequestException, OSError) as problem:
-        raise EngineGoneError(f"{what}: the engine at {socket} {_silence(problem)}") from None
+    except Exception as problem:
+        explained = _explained(what, socket, problem)
+        if explained is None:
+            raise
+        raise explained from None
+
+
+def _explained(what: str, socket: str, problem: Exception) -> EngineError | None:
+    """The error of ours that stands for one of the system's or the library's; None for any other."""
+    if isinstance(problem, OSError) and problem.errno in _GONE:
+        return EngineGoneError(f"{what}: the engine at {socket} {_out_of_reach(problem)}")
+    import docker.errors  # noqa: PLC0415 - large, and not loaded where nobody has listened yet
+    import requests  # noqa: PLC0415 - as above
+
+    if isinstance(problem, docker.errors.APIError):
+        return _refusal(what, problem)
+    if isinstance(problem, docker.errors.DockerException | requests.RequestException | OSError):
+        return EngineGoneError(f"{what}: the engine at {socket} {_silence(problem, requests.Timeout)}")
+    return None
 
 
 def mend_of(said: str) -> str:
@@ -87,14 +102,18 @@ def _refusal(what: str, problem: docker.errors.APIError) -> EngineError:
     return ConflictError(message) if problem.status_code == _CONFLICT else EngineError(message)
 
 
-def _silence(problem: BaseException) -> str:
+def _out_of_reach(problem: OSError) -> str:
+    return f"cannot be reached ({problem.strerror}): {_GONE[problem.errno or 0]}"
+
+
+def _silence(problem: BaseException, timeout: type[BaseException]) -> str:
     """What became of the connection, from the chain of what was raised in three libraries."""
     seen: list[BaseException] = [problem]
     for one in seen:
         inner = [*one.args, one.__cause__, one.__context__, getattr(one, "reason", None)]
         seen += [part for part in inner if isinstance(part, BaseException) and part not in seen]
-        if isinstance(one, requests.Timeout | TimeoutError):
+        if isinstance(one, timeout | TimeoutError):
             return "does not answer in time: see in its log what it waits for"
         if isinstance(one, OSError) and one.errno in _GONE:
-            return f"cannot be reached ({one.strerror}): {_GONE[one.errno]}"
+            return _out_of_reach(one)
     return f"broke off ({type(problem).__name__}): see in its log why"

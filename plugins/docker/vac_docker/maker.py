@@ -9,7 +9,6 @@ from collections.abc import Mapping
 import attrs
 
 from vac_core.interfaces import CreateRequest, Home, MachineTypeError, PluginError
-from vac_docker.build import Parts, container
 from vac_docker.containers import Containers
 from vac_docker.contents import Written, write_contents
 from vac_docker.engine import Engine
@@ -19,6 +18,7 @@ from vac_docker.labels import machine_labels
 from vac_docker.lending import lend
 from vac_docker.limits import limits_of
 from vac_docker.options import DockerPlugin, machine_options
+from vac_docker.parts import Parts
 from vac_docker.record import Record, Records
 from vac_docker.values import Gpu
 from vac_docker.volumes import Volumes, cannot_size
@@ -104,6 +104,8 @@ class Maker:
             ) from None
 
     def _created(self, request: CreateRequest, name: str, parts: Parts, plugin: DockerPlugin) -> str:
+        from vac_docker.build import container  # noqa: PLC0415 - the library is large, and of no use before
+
         facts = self.engine.facts()
         if parts.layer_bytes is not None and self._layers.sized is False:
             parts = attrs.evolve(parts, layer_bytes=None)

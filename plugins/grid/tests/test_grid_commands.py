@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 
 import pytest
 from certificates import Authority
@@ -56,3 +58,9 @@ def test_a_directory_that_is_not_there_is_told_in_a_line(run):
     result = run("--out", "/nonexistent/proxy.pem")
     assert result.exit_code == 1
     assert "/nonexistent" in result.output
+
+
+def test_the_library_of_certificates_is_loaded_only_when_a_proxy_is_made():
+    found = "import sys, vac_grid; print('cryptography' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", found], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -12,8 +12,9 @@ from certificates import Authority, dirac_group, write_key
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from vac_grid.credential import CredentialError, read_credential
-from vac_grid.proxy import PROXY_CERT_INFO, ProxyKind, information_of, is_limited, make_proxy
+from vac_grid.credential import read_credential
+from vac_grid.proxy import PROXY_CERT_INFO, information_of, is_limited, make_proxy
+from vac_grid.terms import CredentialError, ProxyKind
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 HOURS = dt.timedelta(hours=1)

@@ -11,9 +11,8 @@ import click
 from vac_core.cli.display import say
 from vac_core.cli.invocation import examples
 from vac_core.cli.trouble import Trouble
-from vac_grid.credential import CredentialError, read_credential
-from vac_grid.proxy import ProxyKind, make_proxy
 from vac_grid.source import moment
+from vac_grid.terms import CredentialError, ProxyKind
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _KIND = click.Choice([str(kind) for kind in ProxyKind])
@@ -43,6 +42,9 @@ def grid() -> None:
 @click.option("--bits", default=2048, show_default=True, type=click.IntRange(2048, 8192), help="Size of its key.")
 def proxy_init(*, cert: Path, key: Path | None, out: Path, hours: float, kind: str, cn: str, bits: int) -> None:
     """Make an X.509 proxy, as machines are given one."""
+    from vac_grid.credential import read_credential  # noqa: PLC0415 - its library is large, and of use only now
+    from vac_grid.proxy import make_proxy  # noqa: PLC0415 - as above
+
     now = time.time()
     expires = moment(now + hours * _HOUR)
     try:

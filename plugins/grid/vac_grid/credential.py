@@ -15,15 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from vac_grid.terms import CredentialError
+
 _MOST_OCTETS: Final = 1048576
 _BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----\r?\n?", re.DOTALL)
 _OTHERS: Final = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-
-
-class CredentialError(Exception):
-    """A credential cannot be used; the message names the file and says why, and the mend. It never shows a key."""
 
 
 @attrs.frozen(kw_only=True)

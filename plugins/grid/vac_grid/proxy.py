@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import enum
 import secrets
 from typing import Final
 
@@ -13,7 +12,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from vac_grid.credential import Credential, CredentialError
+from vac_grid.credential import Credential
+from vac_grid.terms import CredentialError, ProxyKind
 
 PROXY_CERT_INFO: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.14")
 LIMITED_CN: Final = "limited proxy"
@@ -25,17 +25,6 @@ _INHERIT_ALL: Final = bytes.fromhex("300c300a06082b06010505071501")  # 1.3.6.1.5
 
 _CLOCKS_DIFFER: Final = dt.timedelta(minutes=5)
 _SERIAL_BITS: Final = 63
-
-
-class ProxyKind(enum.StrEnum):
-    """What a proxy may do, and which form it has."""
-
-    RFC_LIMITED = "rfc-limited"
-    """It may fetch jobs and move data; most gatekeepers take no job from it."""
-    RFC = "rfc"
-    """It may do all that its source may."""
-    LEGACY_LIMITED = "legacy-limited"
-    """Limited, in the form from before RFC 3820, which OpenSSL refuses."""
 
 
 def make_proxy(

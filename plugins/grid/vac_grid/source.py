@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from vac_core.config.schema import MachineType
 from vac_core.model import Machine
-from vac_grid.credential import Credential, CredentialError, read_credential
-from vac_grid.proxy import ProxyKind, make_proxy
+from vac_grid.terms import CredentialError, ProxyKind
+
+if TYPE_CHECKING:
+    from vac_grid.credential import Credential
 
 WARNING_DAYS: Final = 7
 """How long beforehand it is told that a source expires; for one of a short life, half of that."""
@@ -34,10 +36,14 @@ class ProxySource:
 
     def read(self) -> Credential:
         """The credential as it is in its files now. Raises `CredentialError`."""
+        from vac_grid.credential import read_credential  # noqa: PLC0415 - its library is large, and of use only now
+
         return read_credential(self.certificate, self.key)
 
     def proxy_for(self, machine: Machine, now: float) -> bytes:
         """A proxy that lives as long as a machine may. Raises `CredentialError`."""
+        from vac_grid.proxy import make_proxy  # noqa: PLC0415 - as in read
+
         return make_proxy(
             self.read(),
             common_name=self.common_name,

@@ -12,9 +12,8 @@ from vac_core.builtin.user_data import UserData
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import ContextRequest, MachineTypeError, PluginError
 from vac_core.powers import Resources
-from vac_grid.credential import CredentialError
-from vac_grid.proxy import ProxyKind
 from vac_grid.source import ProxySource
+from vac_grid.terms import CredentialError, ProxyKind
 
 _USUAL: Final = "x509"
 _OPTION: Final = "user_data_proxy"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from vac_grid.credential import CredentialError
+from vac_grid.terms import CredentialError
 from vac_grid.user_data import GridUserData
 
 from vac_core.builtin.user_data import public_keys

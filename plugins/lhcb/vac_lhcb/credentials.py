@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from vac_grid.credential import CredentialError
-from vac_grid.proxy import ProxyKind
 from vac_grid.source import ProxySource
+from vac_grid.terms import CredentialError, ProxyKind
 
 from vac_core.builtin.site_files import SiteFileError, site_path
 from vac_core.config.schema import MachineType

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from vac_grid.credential import CredentialError
+from vac_grid.terms import CredentialError
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _MOST_OCTETS: Final = 4096

@@ -14,8 +14,8 @@ from dirac_image import AUTHORITIES, BEGIN, NAME, PILOT, dirac_engine
 from dirac_server import DiracServer
 from pilot_kit import publish
 from system.daemon_kit import Daemon
-from vac_grid.proxy import ProxyKind
 from vac_grid.source import ProxySource
+from vac_grid.terms import ProxyKind
 
 from vac_core.testing import machine
 
