@@ -37,3 +37,9 @@ def test_colours_are_for_terminals_that_want_them() -> None:
         os.close(follower)
         assert (b"\x1b[31m" in os.read(leader, 65536)) == coloured
         os.close(leader)
+
+
+def test_what_draws_is_loaded_only_when_something_is_drawn() -> None:
+    found = "import sys, vac_core.cli.commands; print('rich' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", found], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -1,4 +1,7 @@
-"""How results look: plain tables on a terminal or in a pipe, and JSON. What guests and peers wrote is made harmless."""
+"""How results look: plain tables on a terminal or in a pipe, and JSON. What guests and peers wrote is made harmless.
+
+Rich is imported when something is drawn with it: most commands, and the daemon beside them, do without.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _PIPE_WIDTH: Final = 500
 """Columns where there is no terminal: a line of a table stays one line for grep and awk."""
@@ -20,6 +24,8 @@ _PIPE_WIDTH: Final = 500
 
 def console() -> Console:
     """Where results go. Colours only on a terminal, and none with NO_COLOR."""
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
@@ -30,6 +36,9 @@ def at_work(what: str) -> Iterator[Callable[[str], None]]:
 
     What is yielded shows something else instead. It is the error stream's terminal, so that results stay clean.
     """
+    from rich.console import Console
+    from rich.text import Text
+
     screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
     if not screen.is_terminal:
         yield lambda _: None
@@ -47,6 +56,9 @@ def clean(value: object) -> str:
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
     """A table without lines; the columns in ``right`` are flush right. `Text` in a row keeps its style."""
+    from rich.table import Table
+    from rich.text import Text
+
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in headings:
         made.add_column(heading, justify="right" if heading in right else "left", overflow="fold")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import click
-from rich.text import Text
 
 from vac_core.cli import doctor_host, doctor_peers, doctor_plugins
 from vac_core.cli.asking import ask, own_name, peers_to_ask
@@ -20,6 +19,9 @@ from vac_core.cli.prospects import prospects
 from vac_core.cli.space import factories_of
 from vac_core.cli.trouble import Trouble
 from vac_core.interfaces import PluginError
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _STYLES: Final = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red"}
 _PEERS_SECONDS: Final = 3.0
@@ -53,6 +55,8 @@ def doctor(ctx: click.Context, invocation: Invocation, as_json: bool) -> None:
 
 
 def _mark(one: Finding) -> Text:
+    from rich.text import Text
+
     return Text(str(one.verdict), style=_STYLES[one.verdict])
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from vac_core.cli.top import Frame
 from vac_core.config.schema import MachineType
 from vac_core.vacquery.messages import FactoryStatus, MachineStatus
+
+if TYPE_CHECKING:
+    from vac_core.cli.top import Frame
 
 _STATES: Final[Mapping[str, str]] = {"Starting": "starting", "Running": "running", "Paused": "paused"}
 """VacQuery's words for machines that hold a slot, and Vac's own."""

@@ -6,12 +6,9 @@ import contextlib
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
-from rich.console import RenderableType
-from rich.live import Live
-from rich.text import Text
 
 from vac_core.cli.asking import ask, peers_to_ask
 from vac_core.cli.client import Control, NotRunning
@@ -20,9 +17,13 @@ from vac_core.cli.invocation import Invocation, examples, pass_invocation
 from vac_core.cli.space import factories_of, machines_of
 from vac_core.cli.times import Seconds
 from vac_core.cli.told import told_frames, told_totals
-from vac_core.cli.top import Frame, render
 from vac_core.cli.trouble import Trouble
 from vac_core.factory.state_dir import StateDir
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from vac_core.cli.top import Frame
 
 _ASK_SECONDS: Final = 1.0
 
@@ -51,6 +52,10 @@ def top(invocation: Invocation, interval: float, once: bool, also: tuple[Path, .
     if as_json:
         show_json(_frames(invocation, also))
         return
+    from rich.live import Live
+
+    from vac_core.cli.top import render
+
     screen = console()
     if once or not screen.is_terminal:
         screen.print(render(_frames(invocation, also)))
@@ -67,6 +72,10 @@ def top(invocation: Invocation, interval: float, once: bool, also: tuple[Path, .
 
 def _drawn(invocation: Invocation, also: Iterable[Path]) -> RenderableType:
     """The picture, or what is in its way: a factory that is started again comes back into view."""
+    from rich.text import Text
+
+    from vac_core.cli.top import render
+
     try:
         return render(_frames(invocation, also))
     except Trouble as trouble:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Final
-
-import pycdlib
+from typing import TYPE_CHECKING, Final
 
 from vac_core.context.delivery import Delivery
 from vac_core.context.trees import metadata_tree
 from vac_core.interfaces import Context
+
+if TYPE_CHECKING:
+    import pycdlib
 
 SEED_MAX: Final = 64 * 1048576
 """Octets of all files together: an image is made in memory, and kept for as long as its machine lives."""
@@ -44,6 +45,8 @@ def _on_image(tree: Mapping[str, bytes], directories: Mapping[str, str]) -> Iter
 
 def iso_image(files: Mapping[str, bytes], label: str) -> bytes:
     """An image with these files, by their paths without a leading slash."""
+    import pycdlib  # noqa: PLC0415 - of use only where machines are given such images
+
     iso = pycdlib.PyCdlib()
     iso.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident=label)
     short = _add_directories(iso, files)
