@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from vac_core.context import boinc_job
 from vac_core.context.additions import joined
 from vac_core.context.delivery import DELIVERIES
 from vac_core.context.seed import seed_image
@@ -34,6 +35,8 @@ class Way:
     """The one of `vac_core.context.delivery` whose image or limits hold; empty for directories of a container."""
     image: str = ""
     """What the seed image is called; empty where somebody else's service brings the metadata."""
+    with_job: bool = False
+    """Whether a BOINC application's job file goes with it."""
     for_many: bool = False
     """Whether many machines are made of it, so that it can name none."""
     use: str = ""
@@ -57,8 +60,9 @@ WAYS: Final[Mapping[str, Way]] = {
             name="boinc",
             delivery="nocloud",
             image="vm_isocontext.iso",
+            with_job=True,
             for_many=True,
-            use="put vm_isocontext.iso into the application's files, with enable_isocontextualization in vbox_job.xml",
+            use="put vm_isocontext.iso and vbox_job.xml into the application's files, beside its vm_image.vdi",
         ),
         Way(name="docker", use="docker run with user_data, machinefeatures and jobfeatures bound"),
     )
@@ -87,7 +91,8 @@ def _with_image(context: Context, way: Way) -> Mapping[str, tuple[bytes, int]]:
     if not delivery.has_vendor_data:
         context = attrs.evolve(context, user_data=joined(context), files=(), environment={})
     tree = {path: (body, 0o600) for path, body in metadata_tree(context).items() if _top(path) in delivery.on_image}
-    return {**tree, USER_DATA: (context.user_data, 0o600), way.image: (seed_image(context, delivery), 0o600)}
+    job = {boinc_job.NAME: (boinc_job.vbox_job(context), 0o600)} if way.with_job else {}
+    return {**tree, **job, USER_DATA: (context.user_data, 0o600), way.image: (seed_image(context, delivery), 0o600)}
 
 
 def _top(path: str) -> str:

@@ -7,11 +7,13 @@ from typing import Any
 
 import attrs
 import pytest
-from vac_boinc import floppy
+from click.testing import CliRunner
+from vac_boinc import floppy, vbox_job
 from vac_boinc.boinc_app import BoincApp
 from vac_boinc.machine_options import BoincMachine, file_names
 from vac_boinc.terms import DETAIL, Terms
 
+from vac_core.cli.main import cli
 from vac_core.config.schema import MachineType
 from vac_core.context.delivery import DELIVERIES
 from vac_core.context.user_data_check import user_data_problems
@@ -165,6 +167,27 @@ def test_a_guest_of_cernvm_s_time_has_its_floppy_and_its_cd(application: Path, f
     made = BoincApp().context(context_request(machine(), of_vm(application, job)))
     assert (made.shared, made.cdrom) == (None, b"an image")
     assert made.floppy[floppy.TOLD_AT :].startswith(told)
+
+
+def test_what_vac_writes_for_volunteers_is_an_application_here_too(tmp_path: Path) -> None:
+    directory = tmp_path / "written"
+    (tmp_path / "vac.conf").write_text(
+        "[settings]\nvac_space = vac01.example.org\n[machinetype lhcb]\ntarget_share = 1\nmachine_model = vm-raw\n"
+        f"max_wallclock_seconds = 7200\nmb_per_processor = 2048\nuser_data = {tmp_path}/template\n"
+    )
+    (tmp_path / "template").write_text("#!/bin/sh\necho 42 events\n")
+    words = ["--config", str(tmp_path / "vac.conf"), "--state-dir", str(tmp_path / "state"), "contextualise", "lhcb"]
+    done = CliRunner().invoke(cli, [*words, "--for", "boinc", "--output", str(directory)])
+    assert done.exit_code == 0, done.output
+    job = (directory / "vbox_job.xml").read_bytes()
+    assert (vbox_job.parse(job).job_duration, vbox_job.parse(job).unheeded) == (7200, ())
+    of = of_vm(directory, job.decode())
+    assert BoincApp().missing(of) == []
+    assert BoincApp().missing(attrs.evolve(of, mb_per_processor=2047)) != []
+    made = BoincApp().context(context_request(machine(memory_bytes=2**31), of))
+    assert made.cdrom == (directory / "vm_isocontext.iso").read_bytes()
+    assert b"42 events" in made.cdrom
+    assert Terms.unpacked(made.details[DETAIL]).completion == "shutdown"
 
 
 def test_a_cd_that_is_not_there_is_told(application: Path) -> None:
