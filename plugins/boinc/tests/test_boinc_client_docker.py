@@ -2,55 +2,31 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from boinc_image import IMAGE, boinc_archive
 from boinc_project import KEY, WORKS, Project, project
 from docker_kit import docker_engine, load
 from docker_site import Site
-from engines import missing
 from image_server import wait_until
-from kept import kept
 from system.daemon_kit import Daemon
-from vac_docker.testing import image_archive
 
 from vac_core.testing.box import ContainerHost
 
 pytestmark = pytest.mark.system
 
-IMAGE = "localhost/vac-tests/boinc:1"
 BRIDGE = "172.17.0.1"
 """The host's own address on the network that an engine makes first."""
-_SECONDS = 1200
-
-
-def _build(directory: Path) -> None:
-    options = ["--variant=essential", "--include=python3,boinc-client", "--dpkgopt=path-exclude=/usr/share/doc/*"]
-    command = ["mmdebstrap", *options, "--quiet", "bookworm", directory / "root.tar", "http://deb.debian.org/debian"]
-    subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
-
-
-@pytest.fixture(scope="module")
-def boinc_image() -> bytes:
-    """A Debian with the client."""
-    if shutil.which("mmdebstrap") is None:
-        missing("mmdebstrap is not installed: no Debian can be built")
-    try:
-        layer = kept("docker-bookworm-boinc-1", _build) / "root.tar"
-    except subprocess.CalledProcessError as problem:
-        missing(f"Debian cannot be had: {problem.stderr.decode('utf-8', 'replace')[-1000:]}")
-    return image_archive([IMAGE], [layer.read_bytes()], Env=["PATH=/usr/sbin:/usr/bin:/sbin:/bin"])
 
 
 @pytest.fixture
-def engine(boinc_image: bytes) -> Iterator[ContainerHost]:
+def engine() -> Iterator[ContainerHost]:
     with docker_engine() as host:
-        load(host, boinc_image)
+        load(host, boinc_archive())
         yield host
 
 
