@@ -184,6 +184,18 @@ def test_of_an_ended_machine_only_what_is_to_be_kept_stays(tmp_path: Path) -> No
     assert list(machine.iterdir()) == []
 
 
+def test_what_a_guest_made_ever_so_deep_is_cleared_too(tmp_path: Path) -> None:
+    above = os.open(tmp_path, os.O_RDONLY)
+    for name in ("shared", *(["deep"] * 3000)):
+        os.mkdir(name, 0o700, dir_fd=above)
+        below = os.open(name, os.O_RDONLY, dir_fd=above)
+        os.close(above)
+        above = below
+    os.close(above)
+    clear_private_parts(tmp_path, frozenset())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_machine_whose_directory_was_never_made_has_nothing_to_clear(tmp_path: Path) -> None:
     clear_private_parts(tmp_path / "missing", frozenset())
     assert not (tmp_path / "missing").exists()

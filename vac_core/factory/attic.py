@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from vac_core.factory.journal import Journal
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
 from vac_core.interfaces import PluginError
+from vac_core.removal import remove
 
 _log = logging.getLogger(__name__)
 
@@ -68,4 +69,5 @@ class Attic:
 
 def _delete(directories: Sequence[Path]) -> None:
     for directory in directories:
-        shutil.rmtree(directory, ignore_errors=True)
+        with suppress(PluginError):  # it is tried again in an hour
+            remove(directory)

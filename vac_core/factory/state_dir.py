@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from pathlib import Path
 from typing import Final
 
 import attrs
 
 from vac_core.interfaces import Home
+from vac_core.removal import remove
 
 _PRIVATE: Final = 0o700
 
@@ -122,7 +122,7 @@ def clear_private_parts(directory: Path, keep: frozenset[str]) -> None:
         if entry.name in keep:
             continue
         if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
+            remove(entry)  # a guest may have made what it shares with its host as deep as it likes
         else:
             entry.unlink()
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
-from pathlib import Path
 
 from vac_core.interfaces import PluginError
+from vac_core.removal import remove
 from vac_core.supervision.launch import Launch
 from vac_core.supervision.members import members
 from vac_core.supervision.record import Record, Supervised
@@ -15,7 +13,6 @@ from vac_core.supervision.table import Process, kill_all, processes
 
 _PATIENCE_SECONDS = 5.0
 _ROUND_SECONDS = 0.2
-_REMOVE_SECONDS = 600.0
 
 
 def end_processes(record: Record) -> None:
@@ -50,17 +47,3 @@ def abandon(what: Launch) -> None:
     if what.cgroup is not None:
         what.cgroup.end(time.monotonic() + _PATIENCE_SECONDS)
     remove(what.own)
-
-
-def remove(directory: Path) -> None:
-    """Take a directory away with all that a guest left in it, however deep and whatever its modes."""
-    try:
-        shutil.rmtree(directory)
-    except FileNotFoundError:
-        return
-    except (OSError, RecursionError):
-        # rm follows any depth. A guest may have taken away its own permissions.
-        for command in (["chmod", "-R", "u+rwX", "--"], ["rm", "-rf", "--"]):
-            subprocess.run([*command, str(directory)], check=False, capture_output=True, timeout=_REMOVE_SECONDS)
-    if directory.exists():
-        raise PluginError(f"{directory} cannot be removed: see who owns what is in it, and remove it by hand")

@@ -11,8 +11,9 @@ from typing import ClassVar
 
 from vac_core.interfaces import CreateRequest, Home, Hypervisor, Observed, PluginError
 from vac_core.model import Health, HealthState
+from vac_core.removal import remove
 from vac_core.supervision.cgroup import Cgroup, cgroup_of, legacy_parents, parent_of_machines
-from vac_core.supervision.clear import abandon, end_processes, remove
+from vac_core.supervision.clear import abandon, end_processes
 from vac_core.supervision.ends import EndWatcher
 from vac_core.supervision.launch import Launch
 from vac_core.supervision.observe import observe
