@@ -141,6 +141,12 @@ def test_a_virtual_machine_shares_what_the_job_copies_and_is_watched_by_its_term
     assert Terms.unpacked(made.details[DETAIL]) == terms
 
 
+def test_a_heartbeat_that_no_application_leaves_is_not_waited_for(application: Path) -> None:
+    assert BoincApp().check(of_vm(application)) == []
+    (told,) = BoincApp().check(of_vm(application, heartbeat_file="heartbeat"))
+    assert "heartbeat_filename" in told
+
+
 def test_without_user_data_of_its_own_cloud_init_mounts_the_shared_directory(application: Path) -> None:
     made = BoincApp().context(context_request(machine(), of_vm(application)))
     assert user_data_problems(made.user_data, DELIVERIES["nocloud"]) == []

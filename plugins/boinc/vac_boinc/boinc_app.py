@@ -55,7 +55,12 @@ class BoincApp(Contextualiser):
         if command:
             what = "is for containers and processes, and the image of a virtual machine has its own program: remove it"
             problems.append(f"boinc_app_command {what}")
-        return problems + ([] if machinetype.user_data is None else [*self._user_data.check(machinetype)])
+        if machinetype.user_data is not None:
+            return [*problems, *self._user_data.check(machinetype)]
+        if machinetype.heartbeat_file is not None:
+            what = "an application in a virtual machine knows of no such file: remove it"
+            problems.append(f"heartbeat_file: {what}; the heartbeat_filename of its job is looked at")
+        return problems
 
     def missing(self, machinetype: MachineType) -> Sequence[str]:
         """What is wrong with the application's files now, or with the size of its machines."""
