@@ -41,7 +41,7 @@ dd if=/dev/fd0 of=/shared/floppy bs=512 count=56
 printf 'the guest was here' | dd of=/dev/fd0 bs=512 seek=2 conv=notrunc,fsync
 for drive in /dev/sr?; do mount -t iso9660 -o ro $drive /cd && cat /cd/context.txt > /shared/cd; done
 echo done > /shared/done
-while :; do sleep 1; done
+while :; do cat /proc/uptime > /shared/beat; sleep 1; done
 """
 
 
@@ -117,6 +117,11 @@ def test_a_guest_has_its_directory_floppy_and_cd(host: Host) -> None:
     hostile = {name: read_start(shared, name, 100) for name in ("device", "link", "heard", "also-heard", "gone")}
     assert set(hostile.values()) == {None}
     assert changed_at(shared, "link") is None
+    host.hypervisor.pause(one.machine.id)
+    wait_until(lambda: host.paused(one.machine.id) is True)
+    before = read_start(shared, "beat", 100)
+    host.hypervisor.resume(one.machine.id)
+    wait_until(lambda: read_start(shared, "beat", 100) not in {before, b"", None})
     image = disks_of(host) / one.machine.id / "floppy.img"
     assert image.read_bytes()[1024:].startswith(b"the guest was here")
     assert virtiofsd_of(one) != []
