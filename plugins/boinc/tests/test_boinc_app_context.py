@@ -173,6 +173,8 @@ def test_a_guest_of_cernvm_s_time_has_its_floppy_and_its_cd(application: Path, f
     made = BoincApp().context(context_request(machine(), of_vm(application, job)))
     assert (made.shared, made.cdrom) == (None, b"an image")
     assert made.floppy[floppy.TOLD_AT :].startswith(told)
+    assert b"mount" not in made.user_data
+    assert user_data_problems(made.user_data, DELIVERIES["cernvm"]) == []
 
 
 def test_what_vac_writes_for_volunteers_is_an_application_here_too(tmp_path: Path) -> None:
@@ -199,6 +201,7 @@ def test_what_vac_writes_for_volunteers_is_an_application_here_too(tmp_path: Pat
 def test_a_cd_that_is_not_there_is_told(application: Path) -> None:
     (told,) = BoincApp().missing(of_vm(application, "<vbox_job><enable_isocontextualization/></vbox_job>"))
     assert "vm_isocontext.iso" in told
+    assert BoincApp().missing(of_type(application)) == [], "a container has no drive that would want it"
 
 
 def test_a_machine_that_is_too_small_for_its_job_is_told_with_the_mend(application: Path, tmp_path: Path) -> None:

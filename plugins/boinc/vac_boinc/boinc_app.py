@@ -68,11 +68,12 @@ class BoincApp(Contextualiser):
             return problems
         try:
             application = application_of(machinetype)
-            virtual.missing_media(machinetype, application)
+            files_of(machinetype, application)
+            if not place_of(machinetype.machine_model).boots:
+                return []
+            virtual.cdrom_of(machinetype, application.contract)
         except PluginError as error:
             return [str(error)]
-        if not place_of(machinetype.machine_model).boots:
-            return []
         found = [] if machinetype.user_data is None else [*self._user_data.missing(machinetype)]
         why = virtual.too_small(machinetype, application.contract, self._least_memory(machinetype))
         return [*found, why] if why else found
@@ -91,7 +92,7 @@ class BoincApp(Contextualiser):
         )
         if place.boots:
             self._warn(machinetype, application)
-            base = virtual.base_context(self._user_data, request)
+            base = virtual.base_context(self._user_data, request, application.contract)
             return virtual.with_media(base, request, application, told)
         return _context(request, application, place, {**files_of(machinetype, application), init_data.NAME: told})
 

@@ -34,6 +34,7 @@ _NOBODY: Final = {
 _COMMANDS: Final[Mapping[str, list[list[str]]]] = {
     "bootcmd": [["mkdir", "-p", SHARED_PATH], ["mount", "-t", "virtiofs", SHARED, SHARED_PATH]]
 }
+_NOTHING: Final = b"#cloud-config\n{}\n"
 _MOUNTS: Final = b"#cloud-config\n" + json.dumps(_COMMANDS).encode("ascii") + b"\n"
 
 
@@ -50,16 +51,14 @@ def with_media(context: Context, request: ContextRequest, application: Applicati
         context,
         shared={**files_of(machinetype, application), init_data.NAME: told} if job.shares_directory else None,
         floppy=_floppy(machinetype, job, told) if job.enable_floppyio else b"",
-        cdrom=beside(machinetype, ISO) if job.enable_isocontextualization else b"",
+        cdrom=cdrom_of(machinetype, job),
         details={**context.details, DETAIL: terms.packed()},
     )
 
 
-def missing_media(machinetype: MachineType, application: Application) -> None:
-    """See that the files are there. Raises `PluginError`."""
-    files_of(machinetype, application)
-    if application.contract.enable_isocontextualization:
-        beside(machinetype, ISO)
+def cdrom_of(machinetype: MachineType, job: VboxJob) -> bytes:
+    """The image that stands beside the job file; empty where the job wants none. Raises `PluginError`."""
+    return beside(machinetype, ISO) if job.enable_isocontextualization else b""
 
 
 def too_small(machinetype: MachineType, job: VboxJob, memory_bytes: int) -> str:
@@ -72,18 +71,22 @@ def too_small(machinetype: MachineType, job: VboxJob, memory_bytes: int) -> str:
     )
 
 
-def base_context(user_data: UserData, request: ContextRequest) -> Context:
-    """The context as it is without an application: of the machinetype's own user data, where it has one."""
-    return _without_user_data(request) if request.machinetype.user_data is None else user_data.context(request)
+def base_context(user_data: UserData, request: ContextRequest, job: VboxJob) -> Context:
+    """The context as it is without an application: of the machinetype's own user data, where it has one.
+
+    Where it has none, cloud-init mounts the shared directory.
+    """
+    if request.machinetype.user_data is not None:
+        return user_data.context(request)
+    return _with(_MOUNTS if job.shares_directory else _NOTHING, request)
 
 
-def _without_user_data(request: ContextRequest) -> Context:
-    """That of a machinetype that brings no user data of its own: cloud-init mounts the shared directory."""
+def _with(user_data: bytes, request: ContextRequest) -> Context:
     urls = request.urls
     return Context(
         machine_id=request.machine.id,
         hostname=request.machine.name,
-        user_data=_MOUNTS,
+        user_data=user_data,
         machinefeatures=request.features.machinefeatures,
         jobfeatures=request.features.jobfeatures,
         metadata={

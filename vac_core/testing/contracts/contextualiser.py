@@ -12,8 +12,8 @@ import pytest
 
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import Context, ContextRequest, Contextualiser, MachineTypeError, PluginError
-from vac_core.model import Health
-from vac_core.powers import LooksAhead
+from vac_core.model import Health, Outcome
+from vac_core.powers import LooksAhead, WatchesMachines
 from vac_core.testing.makers import context_request, home, machine, machinetype
 
 
@@ -105,6 +105,19 @@ class ContextualiserContract:
         many = attrs.evolve(request, machine=attrs.evolve(request.machine, id="", name=""))
         assert isinstance(started.context(request), Context)
         assert isinstance(started.context(many), Context)
+
+    def test_what_it_says_of_a_machine_that_it_looks_at_is_a_shutdown_message(
+        self, started: Contextualiser, tmp_path: Path
+    ) -> None:
+        if not isinstance(started, WatchesMachines):
+            pytest.skip("this contextualiser does not watch its machines")
+        (tmp_path / "m" / "joboutputs").mkdir(parents=True)
+        request = self.request()
+        own = attrs.evolve(request.machine, details=started.context(request).details)
+        for one in (own, machine()):
+            for ended in (False, True):
+                said = started.look(one, tmp_path / "m", ended=ended)
+                assert said == "" or Outcome.from_shutdown_message(said).code is not None
 
     def test_a_bad_machinetype_is_said_to_be_at_fault(self, started: Contextualiser) -> None:
         bad = self.bad_machinetype()
