@@ -150,6 +150,18 @@ def seed(user_data: str) -> bytes:
     return seed_image(context(machine(), user_data=user_data.encode()), DELIVERIES["nocloud"])
 
 
+def test_a_hostile_guest_is_believed_nothing_and_cleared_away(host: GuestHost) -> None:
+    deep = "i=0; while [ $i -lt 1500 ]; do mkdir d && cd d; i=$((i + 1)); done"
+    mess = ("mkfifo shutdown", "ln -s /etc/passwd part", "ln -s /etc/shadow result", "mknod heartbeat b 8 0")
+    host.write_site(machinetype(host, *MOUNTED, *mess, deep, "sleep 600"), ONE)
+    host.daemon.start()
+    machine_id = started(host, "theory")
+    assert "shared holds directories more than 32 deep" in outcome(host, machine_id)
+    assert set(outputs(host, machine_id)) <= {"fraction_done", "shutdown_message"}
+    assert not (host.daemon.state.machine(machine_id) / "shared").exists()
+    assert host.left_of_machines() == []
+
+
 def test_a_guest_that_ends_without_a_word_has_failed(host: GuestHost) -> None:
     host.write_site(machinetype(host, *MOUNTED, "echo rubbish >result"), ONE)
     host.daemon.start()
