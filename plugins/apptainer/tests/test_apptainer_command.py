@@ -201,6 +201,7 @@ def test_a_path_that_a_container_cannot_have_is_refused(tmp_path: Path, path: st
     ("options", "why"),
     [
         ({"root_image": None}, "no root_image"),
+        ({"root_image_sha256": "0" * 64}, "root_image_sha256 is for an image that is fetched"),
         ({"root_image": "docker://alpine"}, "of a kind that is not run here"),
         ({"root_image": "library://x"}, "of a kind that is not run here"),
         ({"root_image": "sub/dir.sif"}, "neither a name nor a whole path"),

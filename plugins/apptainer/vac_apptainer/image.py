@@ -39,6 +39,8 @@ def problem(machinetype: MachineType) -> str:
         (bare and not machinetype.files_dir, f"root_image {image!r} is a bare name, and the machinetype has no files"),
     )
     wrong = next((what for is_so, what in wrongs if is_so), "")
+    if not wrong and machinetype.root_image_sha256 and not is_url(image):
+        return f"root_image_sha256 is for an image that is fetched, and {image} is a file here: remove it"
     return f"{wrong}: set it to a SIF file, a directory, a path below {CVMFS} or a URL" if wrong else ""
 
 

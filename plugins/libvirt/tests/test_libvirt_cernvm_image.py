@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from signed_image import BLOCK, SIGNER, Authority, authority, dn, image, install, payload
 from vac_libvirt.cernvm_image import SignatureError, verify
-from vac_libvirt.cernvm_image_dn import compiled, dn_of, matches
+from vac_libvirt.cernvm_image_dn import compiled, matches
+from vac_libvirt.cernvm_image_names import dn_of
 
 PATTERN = r"/CN=cvm-sign01\.example\.org$"
 

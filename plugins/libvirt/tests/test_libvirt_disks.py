@@ -388,6 +388,11 @@ def test_a_broken_lvm_is_a_reason_to_make_no_machine(kit: Kit, tmp_path: Path) -
             {"root_image": "docker://a/b"},
             ["root_image = docker://a/b is no image of a virtual machine: name a URL of http or https, or a file"],
         ),
+        ({"root_image": "https://example.org/a.img", "root_image_sha256": "0" * 64}, []),
+        (
+            {"root_image": "a", "root_image_sha256": "0" * 64},
+            ["root_image_sha256 is for an image that is fetched, and a is a file here: remove it"],
+        ),
         ({"root_image": "a", "scratch_device": "vda"}, ["two disks are called vda: name each device once"]),
         ({"root_image": "a", "image_signing_dn": "(a+)+"}, ["image_signing_dn = (a+)+ is no pattern for a DN"]),
     ],

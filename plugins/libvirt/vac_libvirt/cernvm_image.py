@@ -32,7 +32,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from vac_core.interfaces import PluginError
 from vac_libvirt.cernvm_image_chain import ChainError, check_chain
-from vac_libvirt.cernvm_image_dn import dn_of, matches
+from vac_libvirt.cernvm_image_dn import matches
+from vac_libvirt.cernvm_image_names import dn_of
 from vac_libvirt.options import CERTIFICATES
 
 BLOCK: Final = 32768

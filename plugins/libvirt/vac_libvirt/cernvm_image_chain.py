@@ -20,7 +20,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from vac_libvirt.cernvm_image_dn import dn_of
+from vac_libvirt.cernvm_image_names import dn_of
 
 _AUTHORITY: Final = re.compile(r"[0-9a-f]{8}\.\d{1,3}")
 _REVOKED: Final = re.compile(r"[0-9a-f]{8}\.r\d{1,3}")

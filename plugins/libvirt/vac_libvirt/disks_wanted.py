@@ -99,6 +99,9 @@ def faults(machinetype: MachineType) -> Sequence[str]:
         for one in images.values()
         if "://" in one.name and not one.url
     ]
+    root = images.get("root_image")
+    if machinetype.root_image_sha256 and root is not None and not root.url:
+        found.append(f"root_image_sha256 is for an image that is fetched, and {root.name} is a file here: remove it")
     devices = [one.device for one in empty_disks(machinetype, Settings(vac_space="any"))]
     if "root_image" in images and not is_cernvm(machinetype):
         devices.append(machinetype.root_device)

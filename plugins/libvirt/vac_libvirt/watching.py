@@ -11,7 +11,8 @@ import libvirt
 
 from vac_core.interfaces import Observed
 from vac_libvirt.connection import Connection
-from vac_libvirt.ends import End, end_note
+from vac_libvirt.end_notes import end_note
+from vac_libvirt.ends import End
 from vac_libvirt.mark import Mark, Marks
 from vac_libvirt.observe import observe
 from vac_libvirt.record import Record, Records
