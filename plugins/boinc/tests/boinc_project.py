@@ -39,6 +39,8 @@ class Project:
     uploaded: list[str] = attrs.field(factory=list)
     asked: list[Element] = attrs.field(factory=list, repr=False)
     """The requests of clients whose key is good."""
+    fetched: list[str] = attrs.field(factory=list)
+    """Paths that were asked for."""
     hosts: list[str] = attrs.field(factory=list)
     """The host that each request said it came from, by its cpid."""
     key: SigningKey = attrs.field(factory=SigningKey)
@@ -118,6 +120,9 @@ class _Door(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._own_path()
+        with self.project.changed:
+            self.project.fetched.append(self.path)
+            self.project.changed.notify_all()
         if self.path.startswith("/download/"):
             content = self.project.apps.get(self.path.rpartition("/")[2])
             self._answer(content or b"", 404 if content is None else 200)

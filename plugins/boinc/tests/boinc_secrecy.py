@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import mmap
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,10 +25,15 @@ def holding(secrets: Sequence[bytes], directory: Path, *, by_others: bool = Fals
             continue
         if path.is_dir():
             found += holding(secrets, path, by_others=by_others)
-        elif path.is_file():
-            content = path.read_bytes()
-            found += [path] if any(one in content for one in secrets) else []
+        elif path.is_file() and path.stat().st_size and _holds(secrets, path):
+            found.append(path)
     return found
+
+
+def _holds(secrets: Sequence[bytes], path: Path) -> bool:
+    """Whether a file, which may be a disk, has one of these in it."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return any(content.find(one) >= 0 for one in secrets)
 
 
 def command_lines() -> list[bytes]:

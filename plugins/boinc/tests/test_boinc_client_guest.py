@@ -9,14 +9,14 @@ from typing import Final
 
 import attrs
 import pytest
-from boinc_project import KEY, WORKS, Project, project
+from boinc_project import KEY, LASTS, WORKS, Project, project
 from boinc_secrecy import command_lines, holding, packed
 from engines import needed
 from image_server import wait_until
 
 needed("libvirt")
 
-from cloud_guest import CMDLINE, cloud_guest  # noqa: E402 - they want the package too
+from cloud_guest import CMDLINE, SYSTEMD, cloud_guest  # noqa: E402 - they want the package too
 from guest_host import DISKS, PLUGIN, GuestHost, guest_host, outputs  # noqa: E402
 from vac_boinc.account import KEY as ACCOUNT_KEY  # noqa: E402
 from vac_boinc.account import Account, account_file  # noqa: E402
@@ -26,7 +26,9 @@ from vac_core.testing import machine  # noqa: E402
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(3000)]
 
-PACKAGES: Final = ("boinc-client", "python3")
+PACKAGES: Final = ("boinc-client", "python3", "dbus")
+ABORTED: Final = 6
+EXIT_CLIENT_EXITING: Final = 199
 DISK_MB: Final = 700
 MEMORY_MB: Final = 384
 TAKES_TIME: Final = f"sleep 3\n{WORKS}"
@@ -37,56 +39,74 @@ SECONDS: Final = 1200.0
 
 
 @attrs.define
-class Ended:
-    """What is left of two guests, one after the other in one slot."""
+class Found:
+    """Where the account key was."""
 
-    project: Project
-    machines: list[dict[str, object]]
-    outputs: list[dict[str, str]]
-    consoles: list[str]
-    history: str
-    """What ``vac history`` says of the first."""
     held: list[Path]
-    """Files with the key while the first guest worked."""
+    """Files that had it while the first guest worked."""
     readable: list[Path]
     """Those of them that others could have read."""
-    kept: list[Path]
-    """Those that have it in the end."""
-    told: list[str]
-    """What the daemon has logged, and all command lines while the first guest worked."""
+    command_lines: list[bytes]
+    kept: list[Path] = attrs.field(factory=list)
+    """Files that had it in the end."""
+
+
+@attrs.define
+class Ended:
+    """What is left of guests: two one after the other in one slot, and one with systemd that was stopped."""
+
+    host: GuestHost
+    project: Project
+    other: Project
+    """That of the guest with systemd."""
+    found: Found
+
+    def machine(self, machinetype: str, number: int = 0) -> dict[str, str]:
+        """What the factory keeps of a machine that ended."""
+        gone = [event["machine"] for event in self.host.daemon.events("gone", machinetype=machinetype)]
+        return dict(gone[number])
 
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     directory = tmp_path_factory.mktemp("boinc") / "f"
-    with guest_host(directory) as host, project([TAKES_TIME], "0.0.0.0", host.libvirt.box.call) as served:
-        served.name = f"{METADATA}:{served.port}"
-        host.write_site(section(host, served), "total_processors = 1\n", PLUGIN + "guest_isolation = no\n")
+    with (
+        guest_host(directory) as host,
+        project([TAKES_TIME], "0.0.0.0", host.libvirt.box.call) as served,
+        project([], "0.0.0.0", host.libvirt.box.call) as other,
+    ):
+        for one in (served, other):
+            one.name = f"{METADATA}:{one.port}"
+        other.tasks.append(f"curl -s {other.url}began\n{LASTS}")
+        sections = section(host, served, "home", CMDLINE) + section(host, other, "service", f"{CMDLINE} {SYSTEMD}")
+        host.write_site(sections, "total_processors = 2\n", PLUGIN + "guest_isolation = no\n")
         host.daemon.start()
         served.wait_for(lambda: served.hosts, SECONDS)
-        needles = secrets(served)
-        places = [host.daemon.state.machines, host.libvirt.box.path(DISKS)]
-        held = [one for place in places for one in holding(needles, place)]
-        readable = [one for place in places for one in holding(needles, place, by_others=True)]
-        told = [one.decode("utf-8", "replace") for one in command_lines()]
-        wait_until(lambda: len(host.daemon.events("created")) >= 2, SECONDS)
-        host.daemon.control.post("/drain", {"reason": "two are enough"})
-        wait_until(lambda: len(host.daemon.events("cleared")) >= 2, SECONDS)
-        ids = [event["machine"]["id"] for event in host.daemon.events("cleared")]
-        yield Ended(
-            served,
-            [event["machine"] for event in host.daemon.events("cleared")],
-            [outputs(host, one) for one in ids],
-            [host.console(one) for one in ids],
-            host.daemon.cli("history", "--machine", ids[0], "--json").stdout,
-            held,
-            readable,
-            [one for place in (*places, host.daemon.state.machines.parent) for one in holding(needles, place)],
-            [*told, *host.daemon.log],
-        )
+        found = look(host, served)
+        wait_until(lambda: len(host.daemon.events("created", machinetype="home")) >= 2, SECONDS)
+        host.daemon.control.post("/drain", {"reason": "these are enough"})
+        other.wait_for(lambda: "/began" in other.fetched, SECONDS)
+        [stopped] = host.daemon.events("created", machinetype="service")
+        assert host.daemon.cli("stop", stopped["machine"]["id"]).returncode == 0
+        wait_until(lambda: len(host.daemon.events("cleared")) >= 3, SECONDS)
+        found.kept = [one for place in places(host) for one in holding(secrets(served), place)]
+        yield Ended(host, served, other, found)
 
 
-def section(host: GuestHost, served: Project) -> str:
+def places(host: GuestHost) -> list[Path]:
+    """Where the factory, and libvirt, keep what machines have."""
+    return [host.daemon.state.machines.parent, host.libvirt.box.path(DISKS)]
+
+
+def look(host: GuestHost, served: Project) -> Found:
+    """Look for the key while a guest works."""
+    needles = secrets(served)
+    held = [one for place in places(host) for one in holding(needles, place)]
+    readable = [one for place in places(host) for one in holding(needles, place, by_others=True)]
+    return Found(held, readable, [one for one in command_lines() if any(needle in one for needle in needles)])
+
+
+def section(host: GuestHost, served: Project, name: str, cmdline: str) -> str:
     debian = cloud_guest(*PACKAGES, disk_mb=DISK_MB)
     host.daemon.directory.mkdir(exist_ok=True)
     key_file = host.daemon.directory.parent / "key"
@@ -98,7 +118,8 @@ def section(host: GuestHost, served: Project) -> str:
         "kernel": debian.kernel,
         "initrd": debian.initrd,
         "root_image": debian.disk,
-        "cmdline": CMDLINE,
+        "cmdline": cmdline,
+        "max_processors": 1,
         "mb_per_processor": MEMORY_MB,
         "disk_gb_per_processor": 1,
         "context": "nocloud",
@@ -108,7 +129,7 @@ def section(host: GuestHost, served: Project) -> str:
         "boinc_account_key_file": key_file,
         "boinc_benchmarks": "no",
     }
-    return "\n".join(["[machinetype home]", *(f"{name} = {value}" for name, value in options.items()), ""])
+    return "\n".join([f"[machinetype {name}]", *(f"{key} = {value}" for key, value in options.items()), ""])
 
 
 def secrets(served: Project) -> list[bytes]:
@@ -119,27 +140,36 @@ def secrets(served: Project) -> list[bytes]:
 
 
 def test_a_guest_does_a_task_and_claims_its_credit(ended: Ended) -> None:
-    outcome = str(ended.machines[0]["outcome"])
-    assert outcome.startswith("200 Success (1 tasks, "), ended.consoles[0][-4000:]
+    machine = ended.machine("home")
+    assert machine["outcome"].startswith("200 Success (1 tasks, "), ended.host.console(machine["id"])[-4000:]
     assert ended.project.reported == [("wu_1_0", 5, 0)]
     assert any("done" in one for one in ended.project.uploaded)
-    assert outcome in ended.history
-    told = json.loads(ended.outputs[0]["boinc.json"])
+    assert machine["outcome"] in ended.host.daemon.cli("history", "--machine", machine["id"], "--json").stdout
+    left = outputs(ended.host, machine["id"])
+    told = json.loads(left["boinc.json"])
     assert [(task["name"], task["exit_status"]) for task in told["tasks"]] == [("wu_1_0", 0)]
     assert told["claimed_credit"] > 0
-    assert f"{told['claimed_credit']:.6g} credit claimed" in outcome
-    assert "Scheduler request completed" in ended.outputs[0]["boinc.log"]
+    assert f"{told['claimed_credit']:.6g} credit claimed" in machine["outcome"]
+    assert "Scheduler request completed" in left["boinc.log"]
 
 
 def test_the_next_guest_in_the_slot_is_the_same_host_to_the_project(ended: Ended) -> None:
-    assert ended.machines[1]["outcome"] == "300 Nothing to do", ended.consoles[1][-4000:]
+    machine = ended.machine("home", 1)
+    assert machine["outcome"] == "300 Nothing to do", ended.host.console(machine["id"])[-4000:]
     assert len(ended.project.hosts) >= 3
     assert len(set(ended.project.hosts)) == 1
 
 
+def test_a_guest_that_the_factory_stops_reports_what_it_aborts(ended: Ended) -> None:
+    machine = ended.machine("service")
+    assert machine["outcome"].startswith("100 "), ended.host.console(machine["id"])[-4000:]
+    assert ended.other.reported == [("wu_1_0", ABORTED, EXIT_CLIENT_EXITING)]
+    assert "Running as unit: vac-boinc.service" in ended.host.console(machine["id"])
+
+
 def test_nobody_else_on_the_host_has_seen_the_key(ended: Ended) -> None:
-    assert ended.held
-    assert ended.readable == []
-    assert ended.kept == []
-    assert [one for one in ended.told if KEY in one] == []
-    assert [one for one in ended.consoles if KEY in one] == []
+    assert ended.found.held
+    assert ended.found.readable == []
+    assert ended.found.command_lines == []
+    assert ended.found.kept == []
+    assert [one for one in ended.host.daemon.log if KEY in one] == []
