@@ -19,6 +19,8 @@ PLATFORM = "x86_64-pc-linux-gnu"
 WORKS = "echo done >out; echo 0 >boinc_finish_called"
 FAILS = "echo 1 >boinc_finish_called; exit 1"
 NO_SUB_TASKS = "echo 207 >boinc_finish_called; exit 207"
+ABORTED, EXIT_CLIENT_EXITING = 6, 199
+"""State and exit status of a task that its client aborted when it was to end."""
 LASTS = "sleep 600; echo done >out; echo 0 >boinc_finish_called"
 
 

@@ -11,15 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from boinc_project import FAILS, KEY, LASTS, NO_SUB_TASKS, WORKS
+from boinc_project import ABORTED, EXIT_CLIENT_EXITING, FAILS, KEY, LASTS, NO_SUB_TASKS, WORKS
 from boinc_secrecy import command_lines, holding
 from boinc_site import Site, boinc_site
 from image_server import wait_until
 
 pytestmark = pytest.mark.system
-
-EXIT_CLIENT_EXITING = 199
-ABORTED = 6
 
 
 @pytest.fixture

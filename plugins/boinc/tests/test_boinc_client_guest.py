@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 import pytest
-from boinc_project import KEY, LASTS, WORKS, Project, project
+from boinc_project import ABORTED, EXIT_CLIENT_EXITING, KEY, LASTS, WORKS, Project, project
 from boinc_secrecy import command_lines, holding, packed
 from engines import needed
 from image_server import wait_until
@@ -27,8 +27,6 @@ from vac_core.testing import machine  # noqa: E402
 pytestmark = [pytest.mark.system, pytest.mark.timeout(3000)]
 
 PACKAGES: Final = ("boinc-client", "python3", "dbus")
-ABORTED: Final = 6
-EXIT_CLIENT_EXITING: Final = 199
 DISK_MB: Final = 700
 MEMORY_MB: Final = 384
 TAKES_TIME: Final = f"sleep 3\n{WORKS}"
