@@ -14,7 +14,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vac_boinc.courtesy import Act, Courtesy, act
+from vac_boinc.courtesy import SLACK_SECONDS, Act, Courtesy, act
 from vac_boinc.host_client import Status, read_password
 from vac_boinc.inside.rpc import Client, RpcError, element
 from vac_boinc.options import BoincPlugin, loopback
@@ -62,7 +62,7 @@ def test_what_is_due(status: Status, machines: bool, ours: float | None, due: Ac
 def test_one_that_rests_for_longer_than_we_said_is_never_touched(
     left: float, ours: float | None, machines: bool
 ) -> None:
-    if ours is None or not 0 < left <= ours + 1:
+    if ours is None or not 0 < left <= ours + SLACK_SECONDS:
         assert act(Status("never", left), machines=machines, ours=ours) is Act.LEAVE
 
 
@@ -229,7 +229,8 @@ def test_a_client_that_is_not_there_is_told_of_once_and_when_it_is_back(
     try:
         courtesy.look()
         courtesy.look()
-        assert "Connection refused: start BOINC's client, or take the option out" in courtesy.health().found
+        assert courtesy.health().found == f"host_client {address}: Connection refused"
+        assert courtesy.health().mend.startswith("start BOINC's client, or take the option out;")
         assert len(caplog.records) == 1
         with listening(always(well)) as there:
             now[0] = BoincPlugin(host_client=there, **options)

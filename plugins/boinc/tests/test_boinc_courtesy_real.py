@@ -13,7 +13,7 @@ import attrs
 import pytest
 from boinc_host import BoincHost, boinc_host
 from image_server import wait_until
-from system.daemon_kit import Daemon, Gate, shell
+from system.daemon_kit import Daemon, shell
 from vac_boinc.courtesy import Courtesy
 from vac_boinc.options import BoincPlugin
 
@@ -74,14 +74,20 @@ def write_site(factory: Daemon, owner: Owner, seconds: int, *lines: str) -> None
     factory.write_site(section + machines)
 
 
+def until(over: Path) -> tuple[str, str]:
+    """What each machine does: it works until this file is there, and has nothing more to do, so that none follows."""
+    wait = f"while [ ! -e {over} ]; do sleep 0.1; done"
+    return wait, 'echo "300 Nothing" >"$JOBOUTPUTS/shutdown_message"'
+
+
 def test_it_rests_while_a_machine_runs_and_goes_on_at_once_when_none_does(owner: Owner, factory: Daemon) -> None:
-    work = Gate(factory.directory / "work")
+    over = factory.directory / "over"
     # It would rest for 20 minutes if nobody told it to go on.
-    write_site(factory, owner, 600, f"cat {work.path}", 'echo "300 Nothing" >"$JOBOUTPUTS/shutdown_message"')
+    write_site(factory, owner, 600, *until(over))
     factory.start()
     wait_until(lambda: owner.mode == NEVER)
     assert 600 < owner.boinc.mode()[1] <= 1200
-    work.open()
+    over.touch()
     wait_until(lambda: owner.mode == AUTO)
     assert factory.events("cleared")
 
@@ -107,6 +113,18 @@ def test_it_is_told_again_and_again_and_goes_on_by_itself_when_the_factory_is_ki
     assert {mode for mode, _ in left} == {NEVER}
     factory.signal(signal.SIGKILL)
     assert owner.mode == NEVER
+    wait_until(lambda: owner.mode == AUTO)
+
+
+def test_a_factory_that_died_knows_its_own_word_again(owner: Owner, factory: Daemon) -> None:
+    over = factory.directory / "over"
+    write_site(factory, owner, 600, *until(over))
+    factory.start()
+    wait_until(lambda: owner.mode == NEVER)
+    factory.signal(signal.SIGKILL)
+    assert owner.mode == NEVER
+    factory.start()
+    over.touch()
     wait_until(lambda: owner.mode == AUTO)
 
 
@@ -167,7 +185,8 @@ def test_a_wrong_password_is_told_with_its_mend(owner: Owner, tmp_path: Path) ->
     courtesy = Courtesy()
     courtesy.start(home(tmp_path / "home", options=options))
     try:
-        assert f"refuses the password in {wrong}: name the gui_rpc_auth.cfg" in courtesy.health().found
-        assert "guessed" not in courtesy.health().found
+        assert courtesy.health().found.endswith(f"it refuses the password in {wrong}")
+        assert courtesy.health().mend.startswith("name the gui_rpc_auth.cfg in its data directory")
+        assert "guessed" not in str(courtesy.health())
     finally:
         courtesy.stop()

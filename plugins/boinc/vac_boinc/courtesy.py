@@ -6,23 +6,28 @@ owner has set stays as it was, and a client that the owner has set to rest is le
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
-from vac_boinc.host_client import HostClient, Status, connected
+from vac_boinc.host_client import SECONDS, HostClient, Status, connected
 from vac_boinc.options import BoincPlugin, plugin_options
+from vac_core.atomic import write_atomically
 from vac_core.interfaces import Home, Observer, PluginError
 from vac_core.model import Event, EventKind, Health, HealthState
 
 _log = logging.getLogger(__name__)
 
+FILE: Final = "rests-until"
 CYCLES: Final = 2
 """For how many cycles it is told to rest."""
-_SLACK_SECONDS: Final = 1.0
+SLACK_SECONDS: Final = SECONDS + 1.0
+"""It may take as long as an answer until the client heeds our word."""
 _FREE: Final = "goes on as its owner has set it"
 
 
@@ -48,7 +53,7 @@ def act(status: Status, *, machines: bool, ours: float | None) -> Act:
     One that rests without our word, or for longer than that, does so by its owner's.
     """
     resting = status.mode == "never"
-    by_us = resting and ours is not None and 0 < status.left <= ours + _SLACK_SECONDS
+    by_us = resting and ours is not None and 0 < status.left <= ours + SLACK_SECONDS
     if resting and not by_us:
         return Act.LEAVE
     if machines:
@@ -61,7 +66,7 @@ class Courtesy(Observer):
 
     name = "courtesy"
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._home: Home | None = None
         self._until: float | None = None
@@ -74,6 +79,7 @@ class Courtesy(Observer):
     def start(self, home: Home) -> None:
         """Have a first look, and go on looking."""
         self._home = home
+        self._until = _remembered(home.state_dir / FILE)
         self._end.clear()
         self.look()
         self._thread = threading.Thread(target=self._watch, name="vac-boinc-courtesy", daemon=True)
@@ -91,9 +97,10 @@ class Courtesy(Observer):
 
     def health(self) -> Health:
         """Whether the client can be spoken with."""
-        if self._trouble:
-            return Health(HealthState.DEGRADED, self._trouble, "machines and the host's BOINC client run side by side")
-        return Health()
+        if not self._trouble:
+            return Health()
+        found, _, mend = self._trouble.rpartition(": ")
+        return Health(HealthState.DEGRADED, found, f"{mend}; until then it and machines run side by side")
 
     def observe(self, event: Event) -> None:
         """Look at once when something has happened to a machine."""
@@ -119,7 +126,8 @@ class Courtesy(Observer):
         """Look whether there are machines, and ask the client to do what is due."""
         options = self._options
         if options.host_client is None or self._home is None:
-            self._until, self._trouble = None, ""
+            self._trouble = ""
+            self._remember(None)
         else:
             self._ask(options, machines=bool(self._home.cpu_seconds()))
 
@@ -142,11 +150,29 @@ class Courtesy(Observer):
         ours = None if self._until is None else self._until - self._clock()
         due = act(client.status(), machines=machines, ours=ours)
         if due is Act.REST:
+            # Remembered first: whoever dies in between knows the word that was heard.
+            self._remember(self._clock() + CYCLES * cycle)
             client.rest(CYCLES * cycle)
-        elif due is Act.GO_ON:
-            client.go_on()
-        self._until = self._clock() + CYCLES * cycle if due is Act.REST else None
+        else:
+            if due is Act.GO_ON:
+                client.go_on()
+            self._remember(None)
         said = _SAID[due, machines]
         if said != self._said:
             _log.info("the host's BOINC client %s", said)
         self._said = said
+
+    def _remember(self, until: float | None) -> None:
+        """Keep until when it rests by our word, so that a factory that died knows its own word again."""
+        changed, self._until = until != self._until, until
+        if changed and self._home is not None:
+            # It can do without: it takes its own word for the owner's then, until that is over.
+            with contextlib.suppress(OSError):
+                write_atomically(self._home.state_dir / FILE, str(until or "").encode("ascii"), mode=0o600)
+
+
+def _remembered(path: Path) -> float | None:
+    try:
+        return float(path.read_text("ascii"))
+    except (OSError, ValueError):
+        return None
