@@ -131,6 +131,7 @@ def test_a_client_ends_with_the_program_that_started_it(site: Site) -> None:
     wait_until((site.daemon.directory / "began").exists)
     own = site.daemon.state.machines / machine_id
     working = at_work_below(own)
+    assert len({os.getsid(pid) for pid in working}) == 1  # by which the factory knows what a machine uses
     (program,) = (pid for pid in working if b"\0inside\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(program, signal.SIGKILL)
     site.daemon.wait_for(event_what="cleared")

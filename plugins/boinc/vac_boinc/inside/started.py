@@ -44,8 +44,9 @@ class Owner:
     def start(self, command: list[str], directory: Path, log: BinaryIO) -> subprocess.Popen[bytes]:
         """Start a program there as that user.
 
-        It has a session of its own: whoever asks this process's group to end asks neither it nor its tasks, which are
-        to be aborted and reported, and not to fail.
+        It has a process group of its own: whoever asks this process's group to end asks neither it nor its tasks, which
+        are to be aborted and reported, and not to fail. It stays in this process's session, by which the factory knows
+        what a machine uses.
         """
         options: dict[str, Any] = {}
         if self._entry is not None:
@@ -57,7 +58,7 @@ class Owner:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            preexec_fn=os.setpgrp,  # noqa: PLW1509 - no thread runs yet, and not every Python knows process_group
             **options,
         )
 
