@@ -61,7 +61,7 @@ class App:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,
+                    preexec_fn=os.setpgrp,  # noqa: PLW1509 - no thread runs, and not every Python knows process_group
                 )
             try:
                 found = self._watch(program)
