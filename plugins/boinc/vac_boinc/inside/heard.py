@@ -12,19 +12,29 @@ class Heard:
 
     def __init__(self, directory: Path, log: Path) -> None:
         self._directory, self._log = directory, log
+        self._read = 0
+        """Octets of the log that are known."""
         self._failed: dict[str, Task] = {}
 
     def look(self, facts: Facts) -> Facts:
         """See what the client has said and done since."""
-        with self._log.open(encoding="utf-8", errors="replace") as log:
-            for line in log:
-                row = meaning(line)
-                if row is not None and (facts.row is None or row.final):
-                    facts = facts._replace(row=row)
-                if CONTACT.search(line):
-                    facts = facts._replace(contacted=True)
-                facts = facts._replace(silence=silence(line) or facts.silence)
+        for line in self._new_lines():
+            row = meaning(line)
+            if row is not None and (facts.row is None or row.final):
+                facts = facts._replace(row=row)
+            if CONTACT.search(line):
+                facts = facts._replace(contacted=True)
+            facts = facts._replace(silence=silence(line) or facts.silence)
         return facts._replace(done=self._done())
+
+    def _new_lines(self) -> list[str]:
+        """Those that have ended since: a log may grow for days."""
+        with self._log.open("rb") as log:
+            log.seek(self._read)
+            written = log.read()
+        whole = written[: written.rfind(b"\n") + 1]
+        self._read += len(whole)
+        return whole.decode("utf-8", "replace").splitlines()
 
     def _done(self) -> tuple[Task, ...]:
         """The tasks that have ended. Of those that failed the client keeps its last report only."""
