@@ -16,6 +16,9 @@ from tiny_guest import CMDLINE, MEMORY_MB, tiny_guest
 
 from vac_core.testing.box import LIBVIRT, LibvirtHost, libvirt_host, unavailable
 
+SILENCE: Final = 300.0
+"""Seconds for which a daemon may have nothing to say: an image that could not be had is asked for again in a minute."""
+
 DISKS: Final = "/var/lib/libvirt/images/vac"
 """Where machines' disks are, in the box."""
 
@@ -124,7 +127,8 @@ def outputs(host: GuestHost, machine_id: str) -> dict[str, str]:
 
 def started(host: GuestHost, machinetype: str = "lhcb") -> str:
     """The id of the next machine that is made; no other is made after it."""
-    machine_id: str = host.daemon.wait_for(event_what="created", machinetype=machinetype)["machine_id"]
+    created = host.daemon.wait_for(SILENCE, event_what="created", machinetype=machinetype)
+    machine_id: str = created["machine_id"]
     host.daemon.control.post("/drain", {"reason": "one is enough"})
     return machine_id
 
