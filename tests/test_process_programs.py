@@ -179,6 +179,15 @@ def test_cpu_time_is_counted_while_a_machine_runs_and_when_it_has_ended(host):
     assert host.ended(request.machine.id).cpu_seconds >= running.cpu_seconds - rounding
 
 
+def test_cpu_time_of_what_took_a_session_of_its_own_is_counted_too(host):
+    spin = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
+    inner = f'{spin}; echo ready >"$JOBOUTPUTS/ready"; read -r go <"$JOBOUTPUTS/go"'
+    request, _ = host.begin(f"#!/bin/sh\nsetsid sh -c '{inner}' &\nwait")
+    (running,) = host.hypervisor.list_machines()
+    assert running.cpu_seconds > 0.02
+    host.hypervisor.destroy(request.machine.id)
+
+
 def test_no_zombie_of_ours_is_left(host):
     request = host.request("#!/bin/sh\nexit 0")
     pid = int(host.hypervisor.create(request)["supervisor_pid"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from vac_core.interfaces import Observed
 from vac_core.supervision.cgroup import Cgroup
 from vac_core.supervision.record import Record
 from vac_core.supervision.signal import is_held
-from vac_core.supervision.table import processes
+from vac_core.supervision.table import Process, processes
 
 
 def observe(records: Iterable[Record], creating: Collection[str]) -> list[Observed]:
@@ -27,14 +27,26 @@ class _Table:
     """CPU time by session; the kernel's table is read only if it is asked for, and then once."""
 
     @cached_property
-    def _by_session(self) -> Mapping[int, float]:
-        used: dict[int, float] = {}
-        for one in processes():
-            used[one.session] = used.get(one.session, 0.0) + one.cpu_seconds
-        return used
+    def _all(self) -> Sequence[Process]:
+        return tuple(processes())
+
+    @cached_property
+    def _children(self) -> Mapping[int, Sequence[Process]]:
+        found: dict[int, list[Process]] = {}
+        for one in self._all:
+            found.setdefault(one.parent, []).append(one)
+        return found
 
     def cpu_seconds(self, session: int) -> float:
-        return self._by_session.get(session, 0.0)
+        """What the processes of a session have used, and their descendants, which may have taken another session."""
+        used: dict[int, float] = {}
+        waiting = [one for one in self._all if one.session == session]
+        while waiting:
+            one = waiting.pop()
+            if one.pid not in used:
+                used[one.pid] = one.cpu_seconds
+                waiting += self._children.get(one.pid, ())
+        return sum(used.values())
 
 
 def _observed(record: Record, table: _Table) -> Observed:
