@@ -173,14 +173,14 @@ def test_slots_and_factories_are_hosts_of_their_own() -> None:
 
 def test_a_key_that_others_can_read_is_refused(key_file: Path) -> None:
     key_file.chmod(0o640)
-    with pytest.raises(PluginError, match=r"others can read it \(mode 0640\): chmod 600"):
+    with pytest.raises(PluginError, match=r"can be read by others \(mode 0640\): chmod 0600"):
         read_secret(ACCOUNT_KEY, key_file)
 
 
 @pytest.mark.parametrize("content", [b"", b"two words of text here", b"\xff" * 32, b"short", b"a" * 5000])
 def test_what_is_no_key_is_refused_and_not_shown(key_file: Path, content: bytes) -> None:
     key_file.write_bytes(content)
-    with pytest.raises(PluginError, match="it holds no account key") as refused:
+    with pytest.raises(PluginError, match="holds no account key") as refused:
         read_secret(ACCOUNT_KEY, key_file)
     assert "words" not in str(refused.value)
 
@@ -221,14 +221,15 @@ def test_a_context_that_is_published_leaves_the_login_out(tmp_path: Path) -> Non
 def test_what_is_no_password_hash_is_refused_and_not_shown(hash_file: Path, content: bytes) -> None:
     hash_file.write_bytes(content)
     (told,) = BoincClient().missing(of_manager(hash_file))
-    assert told.startswith(f"boinc_account_manager_password_hash_file {hash_file}: it holds no password hash: write")
+    assert told.startswith(f"boinc_account_manager_password_hash_file: {hash_file} holds no password hash: write")
     assert "itself" not in told
 
 
 def test_a_password_hash_that_others_can_read_is_refused(hash_file: Path) -> None:
     hash_file.chmod(0o604)
     (told,) = BoincClient().missing(of_manager(hash_file))
-    assert "others can read it (mode 0604): chmod 600 it, and change the password" in told
+    assert "can be read by others (mode 0604): chmod 0600" in told
+    assert "and change the password" in told
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def at_work_below(directory: Path) -> list[int]:
 def test_a_key_that_others_can_read_is_refused(site: Site) -> None:
     site.start(mode=0o644)
     failed = site.daemon.wait_for(event_what="creation_failed")
-    assert "others can read it (mode 0644): chmod 600 it" in json.dumps(failed)
+    assert "can be read by others (mode 0644): chmod 0600" in json.dumps(failed)
     assert KEY not in json.dumps(failed)
 
 

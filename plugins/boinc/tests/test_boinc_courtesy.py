@@ -98,7 +98,7 @@ def test_debian_s_password_is_empty(tmp_path: Path) -> None:
 
 
 def test_a_password_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PluginError, match=r"everybody can read it \(mode 0644\): chmod o= it") as refused:
+    with pytest.raises(PluginError, match=r"can be read by everybody \(mode 0644\): chmod o=") as refused:
         read_password(password_file(tmp_path, 0o644))
     assert SECRET not in str(refused.value)
 

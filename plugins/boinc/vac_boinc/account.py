@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -14,9 +12,9 @@ import attrs
 
 from vac_core.interfaces import PluginError
 from vac_core.options import OptionValueError
+from vac_core.secret_files import SecretFileError, read_secret_file
 
 _SECRET_MAX: Final = 4096
-_OTHERS: Final = 0o077
 _NOT_IN_NAMES: Final = re.compile(r"[^0-9A-Za-z._-]", re.ASCII)
 
 
@@ -99,20 +97,11 @@ def account_file(url: str) -> str:
 
 def read_secret(secret: Secret, path: Path) -> str:
     """What is in a file that nobody else can read. Raises `PluginError`, which never shows what is in it."""
-    where = f"{secret.option} {path}"
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise PluginError(f"{where}: it is not a plain file: name one that is")
-            if mode & _OTHERS:
-                raise PluginError(
-                    f"{where}: others can read it (mode {mode & 0o777:04o}): chmod 600 it, and {secret.new}"
-                )
-            raw = file.read(_SECRET_MAX + 1)
-    except OSError as error:
-        raise PluginError(f"{where}: {error.strerror}: put it there, or mend its permissions") from None
+        raw = read_secret_file(path, _SECRET_MAX + 1)
+    except SecretFileError as error:
+        raise PluginError(f"{secret.option}: {error}{f', and {secret.new}' if error.seen else ''}") from None
     found = raw.decode("ascii", "replace").strip()
     if secret.pattern.fullmatch(found) is None:
-        raise PluginError(f"{where}: it holds no {secret.name}: {secret.how}")
+        raise PluginError(f"{secret.option}: {path} holds no {secret.name}: {secret.how}")
     return found

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +12,12 @@ import attrs
 
 from vac_boinc.inside.rpc import Client, RefusedError, RpcError, element
 from vac_core.interfaces import PluginError
+from vac_core.secret_files import EVERYBODY, SecretFileError, read_secret_file
 
 SECONDS: Final = 5.0
 """How long each answer may take."""
 _MOST_OCTETS: Final = 65536
 _PASSWORD_OCTETS: Final = 256
-_OTHERS: Final = 0o007
 """The client's group may read its password, as on Debian."""
 _MODES: Final = {"1": "always", "2": "auto", "3": "never"}
 """RUN_MODE_ALWAYS and so on, in BOINC's lib/common_defs.h."""
@@ -81,15 +79,8 @@ def connected(address: str, password_file: str) -> Iterator[HostClient]:
 
 def read_password(path: Path) -> str:
     """The first line of a gui_rpc_auth.cfg. Raises `PluginError`, which never shows what is in it."""
-    where = f"host_client_password_file {path}"
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise PluginError(f"{where}: it is not a plain file: name one that is")
-            if mode & _OTHERS:
-                raise PluginError(f"{where}: everybody can read it (mode {mode & 0o777:04o}): chmod o= it")
-            raw = file.read(_PASSWORD_OCTETS)
-    except OSError as error:
-        raise PluginError(f"{where}: {error.strerror}: put it there, or mend its permissions") from None
+        raw = read_secret_file(path, _PASSWORD_OCTETS, closed_to=EVERYBODY)
+    except SecretFileError as error:
+        raise PluginError(f"host_client_password_file: {error}") from None
     return raw.decode("utf-8", "replace").partition("\n")[0].strip()

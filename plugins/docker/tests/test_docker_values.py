@@ -161,10 +161,10 @@ def test_credentials_that_others_may_read_or_nobody_can_are_refused_without_bein
     good = {"auths": {"r.example.org": {"auth": "dm86c2VjcmV0"}}}
     bad = {"auths": {"r.example.org": {"auth": "bm9jb2xvbg=="}}}
     for path, mend in (
-        (write_auth(tmp_path / "open", good, 0o644), "chmod 600"),
+        (write_auth(tmp_path / "open", good, 0o644), "chmod 0600"),
         (write_auth(tmp_path / "bad", bad), "docker login"),
         (write_auth(tmp_path / "list", [1]), "docker login"),
-        (str(tmp_path / "none"), "make it a file"),
+        (str(tmp_path / "none"), "put it there"),
     ):
         with pytest.raises(CredentialsError, match=mend) as refused:
             credentials(path, "r.example.org")

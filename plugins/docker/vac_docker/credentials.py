@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from vac_core.secret_files import SecretFileError, read_secret_file
+
 _LARGEST: Final = 1048576
-_OTHERS: Final = 0o077
 _HUB: Final = "docker.io"
 
 
@@ -21,23 +21,19 @@ class CredentialsError(ValueError):
 def credentials(path: str, host: str) -> Mapping[str, str]:
     """What a registry is to be shown: for the API's ``X-Registry-Auth``; empty where the file has nothing for it."""
     try:
-        with Path(path).open("rb") as file:
-            _refuse_open_to_others(path, os.fstat(file.fileno()))
-            raw = file.read(_LARGEST)
-    except OSError as problem:
-        raise CredentialsError(f"{path}: {problem.strerror}: make it a file that the factory may read") from None
+        raw = read_secret_file(Path(path), _LARGEST)
+    except SecretFileError as problem:
+        raise CredentialsError(str(problem)) from None
+    _refuse_of_another(path)
     import docker.auth  # noqa: PLC0415 - large, and of use to few machinetypes
 
     found = docker.auth.AuthConfig({"auths": _entries(path, raw)}).resolve_authconfig(host)
     return {str(key): str(value) for key, value in (found or {}).items() if value is not None}
 
 
-def _refuse_open_to_others(path: str, about: os.stat_result) -> None:
-    if not stat.S_ISREG(about.st_mode):
-        raise CredentialsError(f"{path} is no plain file: make it one, as docker login does")
-    if about.st_mode & _OTHERS:
-        raise CredentialsError(f"{path} may be read by others: run chmod 600 on it")
-    if about.st_uid not in {0, os.geteuid()}:
+def _refuse_of_another(path: str) -> None:
+    """Who owns the file may at any time put another in its place."""
+    if Path(path).stat().st_uid not in {0, os.geteuid()}:
         raise CredentialsError(f"{path} belongs to another user: let root or the factory's user own it")
 
 

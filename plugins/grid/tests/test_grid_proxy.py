@@ -141,7 +141,7 @@ class TestProxy:
 class TestCredential:
     def test_a_key_that_others_can_read_is_refused(self, pair):
         pair[1].chmod(0o644)
-        with pytest.raises(CredentialError, match=r"others can reach: chmod 0600"):
+        with pytest.raises(CredentialError, match=r"can be read by others \(mode 06\d\d\): chmod 0600"):
             read_credential(*pair)
 
     def test_a_certificate_may_be_read_by_all(self, pair):
@@ -152,7 +152,7 @@ class TestCredential:
         path = tmp_path / "proxy.pem"
         path.write_bytes(person.proxy_pem)
         path.chmod(0o604)
-        with pytest.raises(CredentialError, match="others can reach"):
+        with pytest.raises(CredentialError, match="can be read by others"):
             read_credential(path)
 
     def test_a_key_of_another_certificate_is_refused(self, authority, pair):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
 import stat
 import warnings
@@ -15,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from vac_core.secret_files import SecretFileError, read_secret_file
 from vac_grid.terms import CredentialError
 
 _MOST_OCTETS: Final = 1048576
@@ -86,17 +86,9 @@ def read_credential(certificate: Path, key: Path | None = None) -> Credential:
 def _blocks(path: Path, *, secret: bool) -> list[tuple[bytes, bytes]]:
     """The PEM blocks of a file, each with its kind."""
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise CredentialError(f"{path} is not a plain file: name one that is")
-            if secret and mode & _OTHERS:
-                raise CredentialError(f"{path} holds a key that others can reach: chmod 0600 {path}")
-            content = file.read(_MOST_OCTETS)
-    except OSError as error:
-        raise CredentialError(
-            f"{path} cannot be read: {error.strerror}: put it there, or mend its permissions"
-        ) from error
+        content = read_secret_file(path, _MOST_OCTETS, closed_to=_OTHERS if secret else 0)
+    except SecretFileError as error:
+        raise CredentialError(str(error)) from error
     return [(match[1], match[0]) for match in _BLOCK.finditer(content)]
 
 

