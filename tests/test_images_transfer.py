@@ -115,7 +115,8 @@ def test_an_image_that_changes_while_it_is_sent_is_not_believed(kit: Kit, server
 
 def test_an_image_shorter_than_the_server_says_is_not_believed(kit: Kit, server: ImageServer) -> None:
     url = server.serve("/a.img", content(SIZE), length=SIZE + 1)
-    assert "what had come of it is no part of what the server has now" in kit.refused(url)
+    assert kit.refused(url).endswith("the connection ended before all of it had come")
+    assert [headers.get("Range") for _, headers in server.asked] == [None, f"bytes={SIZE}-", None]
     assert not list((kit.directory / "objects").iterdir())
 
 
@@ -153,8 +154,6 @@ def test_a_range_that_the_server_does_not_have_any_more_is_begun_anew(kit: Kit, 
     kit.refused(url)
     short = content(20_000)
     server.serve("/a.img", short)
-    kit.now += 60.0
-    assert "is no part of what the server has now" in kit.refused(url)
     kit.now += 60.0
     assert kit.fetched(url).path.read_bytes() == short
 

@@ -70,19 +70,21 @@ class Transfer:
                 return False
             if response.status == HTTPStatus.OK and self.known.same(validators(response)):
                 return False
-            if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and resuming:
-                self.part.discard()
-                raise fetch_error(
-                    self.url, "what had come of it is no part of what the server has now: it is begun anew"
-                )
-            if response.status == HTTPStatus.PARTIAL_CONTENT and resuming:
-                self._go_on(response)
-            elif response.status == HTTPStatus.OK:
-                self._begin(response)
-            else:
-                raise unexpected(self.url, response)
-            await self._take(response)
-        return True
+            if not (resuming and response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
+                await self._receive(response, resuming=resuming)
+                return True
+        # What had come of it is no part of what the server has now: without it no range is asked for.
+        self.part.discard()
+        return await self._connect()
+
+    async def _receive(self, response: aiohttp.ClientResponse, *, resuming: bool) -> None:
+        if response.status == HTTPStatus.PARTIAL_CONTENT and resuming:
+            self._go_on(response)
+        elif response.status == HTTPStatus.OK:
+            self._begin(response)
+        else:
+            raise unexpected(self.url, response)
+        await self._take(response)
 
     def _begin(self, response: aiohttp.ClientResponse) -> None:
         """Take in a new version from its start."""
