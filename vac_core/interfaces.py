@@ -100,6 +100,11 @@ class Urls:
     jobfeatures: str
     joboutputs: str
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables by which programs look for them (HSF-TN-2016-02)."""
+        return {name.upper(): where for name, where in attrs.asdict(self).items()}
+
 
 @attrs.frozen(kw_only=True)
 class ContextRequest:
@@ -114,6 +119,17 @@ class ContextRequest:
     """Get an http(s) URL within the site's deadline and size limit; raises `PluginError`."""
     with_secrets: bool = True
     """False for a context that is to be shown or published: it must hold nothing that a machine proves itself with."""
+
+    def answer(self, user_data: bytes, **parts: Any) -> Context:
+        """A context of the machine that is asked for, with its features; ``parts`` are further fields of `Context`."""
+        return Context(
+            machine_id=self.machine.id,
+            hostname=self.machine.name,
+            user_data=user_data,
+            machinefeatures=self.features.machinefeatures,
+            jobfeatures=self.features.jobfeatures,
+            **parts,
+        )
 
 
 @attrs.frozen(kw_only=True)

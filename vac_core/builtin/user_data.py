@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import attrs
+
 from vac_core.builtin.site_files import SiteFileError, read_site_file, see_site_file, site_path
 from vac_core.config.schema import MachineType
 from vac_core.context.templates import option_files, substitute, values_for
@@ -68,25 +70,11 @@ class UserData(Contextualiser):
         values = values_for(request, factory=self._factory, files=_option_contents(request))
         if request.with_secrets:
             values |= self.own_values(request)
-        urls = request.urls
-        return Context(
-            machine_id=request.machine.id,
-            hostname=request.machine.name,
-            user_data=substitute(template, values),
-            machinefeatures=request.features.machinefeatures,
-            jobfeatures=request.features.jobfeatures,
-            metadata={
-                "machinefeatures": urls.machinefeatures,
-                "jobfeatures": urls.jobfeatures,
-                "joboutputs": urls.joboutputs,
-                "machinetype": request.machinetype.name,
-            },
+        return request.answer(
+            substitute(template, values),
+            metadata=metadata(request),
             public_keys=public_keys(Path(request.settings.root_public_key)),
-            environment={
-                "MACHINEFEATURES": urls.machinefeatures,
-                "JOBFEATURES": urls.jobfeatures,
-                "JOBOUTPUTS": urls.joboutputs,
-            },
+            environment=request.urls.variables,
             details={"user_data_template_sha256": hashlib.sha256(template).hexdigest()},
         )
 
@@ -95,6 +83,11 @@ class UserData(Contextualiser):
 def vac_contextualisers() -> Iterable[Contextualiser]:
     """Offer the contextualiser that all machinetypes use unless told otherwise."""
     return [UserData()]
+
+
+def metadata(request: ContextRequest) -> dict[str, str]:
+    """What a machine's metadata say of where it finds the rest, as Vac 3 has it."""
+    return {**attrs.asdict(request.urls), "machinetype": request.machinetype.name}
 
 
 def public_keys(path: Path) -> tuple[str, ...]:

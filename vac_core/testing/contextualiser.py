@@ -27,10 +27,4 @@ class FakeContextualiser(Contextualiser):
             raise problem
         if request.machinetype.user_data is None:
             raise MachineTypeError(f"machinetype {request.machinetype.name} has no user_data: give it a URL or a file")
-        return Context(
-            machine_id=request.machine.id,
-            hostname=request.machine.name,
-            user_data=self.user_data,
-            machinefeatures=request.features.machinefeatures,
-            jobfeatures=request.features.jobfeatures,
-        )
+        return request.answer(self.user_data)

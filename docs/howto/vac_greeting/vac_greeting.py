@@ -19,11 +19,7 @@ class Greeting(Contextualiser):
         whom = machinetype.user_data_option.get("whom", "")
         if not whom.isalnum():
             raise MachineTypeError(f"machinetype {machinetype.name}: set user_data_option_whom to one word")
-        return Context(
-            machine_id=machine.id,
-            hostname=machine.name,
-            user_data=PROGRAM.format(whom=whom, machine=machine.name).encode(),
-        )
+        return request.answer(PROGRAM.format(whom=whom, machine=machine.name).encode())
 
 
 @hookimpl

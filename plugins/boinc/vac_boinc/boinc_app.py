@@ -117,21 +117,8 @@ class BoincApp(Contextualiser):
 
 def _context(request: ContextRequest, application: Application, place: Place, copied: Mapping[str, bytes]) -> Context:
     """That of a machine in which a program of this plugin's runs the application."""
-    machine, urls = request.machine, request.urls
     files = {**copied, SETTINGS: _settings(request, application, place, sorted(copied))}
-    return Context(
-        machine_id=machine.id,
-        hostname=machine.name,
-        user_data=place.user_data(files),
-        machinefeatures=request.features.machinefeatures,
-        jobfeatures=request.features.jobfeatures,
-        files=place.files(files),
-        environment={
-            "MACHINEFEATURES": urls.machinefeatures,
-            "JOBFEATURES": urls.jobfeatures,
-            "JOBOUTPUTS": urls.joboutputs,
-        },
-    )
+    return request.answer(place.user_data(files), files=place.files(files), environment=request.urls.variables)
 
 
 def _disk_bytes(machine: Machine, machinetype: MachineType, settings: Settings) -> int:

@@ -65,7 +65,7 @@ class BoincClient(Contextualiser):
 
     def context(self, request: ContextRequest) -> Context:
         """Make the context. Raises `MachineTypeError` for wrong options, `PluginError` for a bad file of a secret."""
-        machine, machinetype, urls = request.machine, request.machinetype, request.urls
+        machine, machinetype = request.machine, request.machinetype
         account = account_of(machine_options(machinetype))
         if account is None:
             raise MachineTypeError("; ".join(self.check(machinetype)))
@@ -76,19 +76,11 @@ class BoincClient(Contextualiser):
         hidden = frozenset() if request.with_secrets else secret_files(account)
         public = {name: content for name, content in told.items() if name not in hidden}
         files = {**public, SETTINGS: _settings(request, place, account, sorted(told))}
-        return Context(
-            machine_id=machine.id,
-            hostname=machine.name,
-            user_data=place.user_data(files),
-            machinefeatures=request.features.machinefeatures,
-            jobfeatures=request.features.jobfeatures,
+        return request.answer(
+            place.user_data(files),
             public_keys=public_keys(Path(request.settings.root_public_key)),
             files=place.files(files),
-            environment={
-                "MACHINEFEATURES": urls.machinefeatures,
-                "JOBFEATURES": urls.jobfeatures,
-                "JOBOUTPUTS": urls.joboutputs,
-            },
+            environment=request.urls.variables,
             details={
                 "boinc_account_manager" if account.at_manager else "boinc_project": account.url,
                 "boinc_host_cpid": host_cpid(self._factory, machine.slot),

@@ -14,7 +14,7 @@ from vac_boinc.application import SHARED_PATH, Application, beside, files_of
 from vac_boinc.machine_options import machine_options
 from vac_boinc.terms import DETAIL, Terms
 from vac_boinc.vbox_job import VboxJob
-from vac_core.builtin.user_data import UserData, public_keys
+from vac_core.builtin.user_data import UserData, metadata, public_keys
 from vac_core.config.schema import MachineType
 from vac_core.interfaces import Context, ContextRequest, MachineTypeError, PluginError
 from vac_core.powers import SHARED
@@ -82,21 +82,8 @@ def base_context(user_data: UserData, request: ContextRequest, job: VboxJob) -> 
 
 
 def _with(user_data: bytes, request: ContextRequest) -> Context:
-    urls = request.urls
-    return Context(
-        machine_id=request.machine.id,
-        hostname=request.machine.name,
-        user_data=user_data,
-        machinefeatures=request.features.machinefeatures,
-        jobfeatures=request.features.jobfeatures,
-        metadata={
-            "machinefeatures": urls.machinefeatures,
-            "jobfeatures": urls.jobfeatures,
-            "joboutputs": urls.joboutputs,
-            "machinetype": request.machinetype.name,
-        },
-        public_keys=public_keys(Path(request.settings.root_public_key)),
-    )
+    keys = public_keys(Path(request.settings.root_public_key))
+    return request.answer(user_data, metadata=metadata(request), public_keys=keys)
 
 
 def _floppy(machinetype: MachineType, job: VboxJob, told: bytes) -> bytes:

@@ -110,15 +110,11 @@ class LhcbContextualiser(Contextualiser):
             raise PluginError(f"machinetype {machinetype.name}, {error}") from error
         pilot = pilot_files(machine_options(machinetype), request.fetch)
         place = place_of(machinetype.machine_model)
-        return Context(
-            machine_id=request.machine.id,
-            hostname=request.machine.name,
-            user_data=self._user_data(request, place, secrets, pilot),
-            machinefeatures=request.features.machinefeatures,
-            jobfeatures=request.features.jobfeatures,
+        return request.answer(
+            self._user_data(request, place, secrets, pilot),
             public_keys=public_keys(Path(request.settings.root_public_key)),
             files=_files(place, secrets, pilot),
-            environment=_environment(request),
+            environment=request.urls.variables,
             details=pilot_details(request, place),
         )
 
@@ -168,12 +164,3 @@ def _files(place: Place, secrets: Mapping[str, bytes], pilot: Mapping[str, bytes
         for given, mode in ((secrets, 0o600), (pilot, 0o644))
         for name, content in given.items()
     )
-
-
-def _environment(request: ContextRequest) -> Mapping[str, str]:
-    urls = request.urls
-    return {
-        "MACHINEFEATURES": urls.machinefeatures,
-        "JOBFEATURES": urls.jobfeatures,
-        "JOBOUTPUTS": urls.joboutputs,
-    }
