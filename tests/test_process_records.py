@@ -181,6 +181,8 @@ def test_limits_come_from_the_site_and_the_machinetype():
     limits = limits_of(machine(memory_bytes=5), without, settings())
     assert (limits.memory_bytes, limits.address_space_bytes, limits.processes) == (None, None, 50)
     assert limits.file_size_bytes == 40 * 10**9
+    modest = limits_of(machine(processors=4), machinetype(cpu_weight=10), settings())
+    assert (modest.processors, modest.cpu_weight) == (4, 10)
 
 
 FACTORY_THAT_DIES = """

@@ -69,6 +69,19 @@ def test_limits_are_set_by_the_names_of_version_1_where_those_are(tmp_path: Path
     assert sorted(one.name for one in unified.iterdir()) == ["cgroup.procs"]
 
 
+def test_what_gives_way_weighs_little_in_either_version(tmp_path: Path) -> None:
+    path = files(tmp_path / "m", "cpu.weight", "cpu.shares")
+    Cgroup(path).limit(Limits(processors=2, cpu_weight=1))
+    assert {one.name: one.read_text() for one in path.iterdir()} == {"cpu.weight": "2", "cpu.shares": "20"}
+
+
+@pytest.mark.parametrize(
+    ("weight", "niceness", "modesty"), [(100, 0, 0), (1, 0, 19), (50, 0, 3), (10000, 0, 0), (50, 10, 10), (1, 5, 19)]
+)
+def test_without_a_cgroup_niceness_comes_nearest_to_the_weight(weight: int, niceness: int, modesty: int) -> None:
+    assert Limits(cpu_weight=weight, niceness=niceness).modesty == modesty
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("memory.events", "low 0\noom 1\noom_kill 1\n"), ("memory.oom_control", "under_oom 0\noom_kill 2\n")],

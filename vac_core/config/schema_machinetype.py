@@ -109,6 +109,12 @@ class MachineType:
         unit="MiB",
         pipe=True,
     )
+    cpu_weight: int = option(
+        "New. What each processor of its machines weighs against the host's other programs when processors are short: "
+        "100 as much as any, 1 for machines that give way to all, as on a computer that somebody uses.",
+        integer(1, 10000),
+        100,
+    )
     min_processors: int = option("Fewest processors it can use.", integer(1), 1, pipe=True)
     max_processors: int = option("Most processors it can use.", integer(1), 1, pipe=True)
     min_wallclock_seconds: int | None = option(

@@ -107,14 +107,14 @@ class Cgroup:
 
 def _settings(limits: Limits) -> tuple[tuple[str, int | None], ...]:
     """What is written where: names of version 2, then those of version 1 where they differ; the order matters there."""
-    count = limits.processors
+    weight = None if limits.processors is None else limits.cpu_weight * limits.processors
     return (
         ("memory.max", limits.memory_bytes),
         ("pids.max", limits.processes),
-        ("cpu.weight", None if count is None else min(100 * count, 10000)),
+        ("cpu.weight", None if weight is None else min(weight, 10000)),
         ("memory.limit_in_bytes", limits.memory_bytes),
         ("memory.memsw.limit_in_bytes", limits.memory_bytes),
-        ("cpu.shares", None if count is None else min(1024 * count, 262144)),
+        ("cpu.shares", None if weight is None else max(2, min(1024 * weight // 100, 262144))),
     )
 
 

@@ -119,9 +119,9 @@ def _hold(pid: int, what: Launch) -> None:
     ):
         if most is not None:
             _lower(pid, which, most)
-    if limits.niceness:
+    if limits.modesty:
         # A machine is never given more than its factory has, which would take a privilege.
-        os.setpriority(os.PRIO_PROCESS, pid, max(limits.niceness, os.getpriority(os.PRIO_PROCESS, pid)))
+        os.setpriority(os.PRIO_PROCESS, pid, max(limits.modesty, os.getpriority(os.PRIO_PROCESS, pid)))
 
 
 def _lower(pid: int, which: int, most: int) -> None:

@@ -144,4 +144,5 @@ def _limits(request: CreateRequest) -> Limits:
         file_size_bytes=disk_gb * _GB * machine.processors if most is None else most * _MIB,
         processes=wanted.apptainer_processes,
         processors=machine.processors,
+        cpu_weight=request.machinetype.cpu_weight,
     )

@@ -166,6 +166,11 @@ def test_scratch_is_shared_alike_and_never_more_than_was_granted(wanted: CreateR
     assert quota(1, 0.0001) == 1000
 
 
+@pytest.mark.parametrize(("weight", "shares"), [(100, 1024), (1, 10), (200, 2048)])
+def test_a_machine_weighs_what_the_site_says(wanted: CreateRequest, weight: int, shares: int) -> None:
+    assert limits_of(wanted.machine, machinetype(cpu_weight=weight), wanted.settings).cpu_shares == shares
+
+
 @pytest.mark.parametrize("user_data", ["", "echo", "#!\n", "#!/bin/sh\r\n"])
 def test_user_data_that_is_no_program_is_the_machinetypes_fault(tmp_path: Path, user_data: str) -> None:
     with pytest.raises(MachineTypeError, match="lhcb"):

@@ -13,6 +13,7 @@ from vac_docker.options import machine_options
 CPU_PERIOD_US: Final = 100_000
 _LEAST_QUOTA_US: Final = 1000
 _SHARES: Final = 1024
+_LEAST_SHARES: Final = 2
 _MIB: Final = 1048576
 _GB: Final = 10**9
 
@@ -41,7 +42,7 @@ def limits_of(machine: Machine, machinetype: MachineType, settings: Settings) ->
     places = len(machinetype.tmp_binds) + (not wanted.read_only_root)
     largest = wanted.container_file_size_mb
     return Limits(
-        cpu_shares=_SHARES * machine.processors,
+        cpu_shares=max(_LEAST_SHARES, _SHARES * machine.processors * machinetype.cpu_weight // 100),
         cpu_quota=quota(machine.processors, None) if wanted.container_cpu == "quota" else None,
         memory_bytes=memory,
         memory_and_swap_bytes=memory + wanted.container_swap_mb * _MIB,

@@ -18,6 +18,7 @@ from vac_libvirt.guest import Boot
 from vac_libvirt.mark import mark_of, read_mark
 from vac_libvirt.options import PciAddress
 from vac_libvirt.parts import Disk, Interface, Smbios
+from vac_libvirt.weight import cpu_shares
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -75,7 +76,9 @@ def test_the_xml_is_as_it_was_looked_over(name: str, made: Any) -> None:
     assert domain_xml(made) + "\n" == (GOLDEN / f"{name}.xml").read_text("utf-8")
 
 
-@pytest.mark.parametrize("changes", [{}, {"cpu_mode": "EPYC"}, {"vnc": True}, {"chipset": "pc"}, {"nvram": "/n"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"cpu_mode": "EPYC"}, {"vnc": True}, {"chipset": "pc"}, {"nvram": "/n"}, {"cpu_shares": 10}]
+)
 @pytest.mark.parametrize("made", [FULL, KERNEL, MEDIA, guest()])
 def test_it_keeps_to_libvirts_own_schema(driver: Any, made: Any, changes: dict[str, Any]) -> None:
     """Every form of it is checked by libvirt against its schema; its test driver knows but its own type of domain."""
@@ -86,6 +89,21 @@ def test_it_keeps_to_libvirts_own_schema(driver: Any, made: Any, changes: dict[s
         assert mark_of(domain) == one.mark
     finally:
         domain.destroy()
+
+
+@pytest.mark.parametrize(
+    ("processors", "weight", "shares", "unified"),
+    [(1, 100, None, None), (8, 100, None, None), (1, 1, 10, 1), (4, 1, 40, 4), (2, 200, 4096, 400)],
+)
+def test_weight_is_told_by_the_measure_of_the_hosts_cgroups(
+    processors: int, weight: int, shares: int | None, unified: int | None
+) -> None:
+    assert cpu_shares(processors, weight, unified=False) == shares
+    assert cpu_shares(processors, weight, unified=True) == unified
+
+
+def test_no_weight_is_beyond_what_libvirt_takes() -> None:
+    assert (cpu_shares(512, 10000, unified=False), cpu_shares(512, 10000, unified=True)) == (262144, 10000)
 
 
 text = st.text(alphabet=st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="￾￿"), min_size=1)

@@ -11,6 +11,7 @@ import pytest
 from guest_host import GuestHost, guest_host, outcome, outputs, started
 from image_server import wait_until
 from system.daemon_kit import shell
+from vac_libvirt.weight import cpu_shares
 
 pytestmark = pytest.mark.system
 
@@ -62,6 +63,17 @@ def test_a_guest_reads_its_context_calls_home_and_powers_off(host: GuestHost) ->
     assert ended["created"] <= ended["started"] < ended["ended"]
     assert host.left_of_machines() == []
     assert host.daemon.signal(signal.SIGTERM) == 0
+
+
+def test_a_guest_gives_way_to_other_programs_where_the_site_says_so(host: GuestHost) -> None:
+    host.write_site(host.tiny("lhcb", waiting(), cpu_weight=1), ONE)
+    host.daemon.start()
+    machine_id = started(host)
+    with libvirt.open(host.libvirt.uri) as connection:
+        weighs = connection.lookupByUUIDString(machine_id).schedulerParameters()["cpu_shares"]
+    assert weighs == cpu_shares(1, 1)
+    host.let_go(machine_id)
+    outcome(host, machine_id)
 
 
 def test_eight_guests_outlive_a_killed_daemon_and_are_adopted(host: GuestHost) -> None:

@@ -17,6 +17,7 @@ from vac_libvirt.media import carry
 from vac_libvirt.options import machine_options
 from vac_libvirt.passable import make_passable
 from vac_libvirt.record import Made, Record
+from vac_libvirt.weight import cpu_shares
 from vac_libvirt.works import Works
 
 
@@ -84,6 +85,7 @@ class Creation:
             storage=storage,
             delivered=delivered,
             carried=carry(request, directory, (*storage.disks, *delivered.disks)),
+            cpu_shares=cpu_shares(request.machine.processors, request.machinetype.cpu_weight),
         )
 
     def _note(self, request: CreateRequest, record: Record) -> Made:

@@ -22,6 +22,8 @@ def domain_xml(guest: Guest) -> str:
     add(domain, "memory", text=str(guest.memory_bytes // _KIB), unit="KiB")
     _add_memory_backing(domain, guest)
     add(domain, "vcpu", text=str(guest.processors), placement="static")
+    if guest.cpu_shares is not None:
+        add(add(domain, "cputune"), "shares", text=str(guest.cpu_shares))
     _add_sysinfo(domain, guest)
     _add_os(domain, guest)
     features = add(domain, "features")

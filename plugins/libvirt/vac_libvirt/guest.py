@@ -30,6 +30,8 @@ class Guest:
     """``kvm``, ``qemu``, or ``test`` for libvirt's test driver."""
     memory_bytes: int
     processors: int
+    cpu_shares: int | None = None
+    """What it weighs when processors are short, by the measure of this host's cgroups; None for as much as others."""
     cpu_mode: str = ""
     """``host-passthrough``, ``host-model``, ``maximum`` or a model's name; empty for what the hypervisor takes."""
     chipset: str = "q35"

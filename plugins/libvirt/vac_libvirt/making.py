@@ -31,6 +31,7 @@ class Pieces:
     storage: Storage
     delivered: Delivered
     carried: Carried = attrs.field(factory=Carried)
+    cpu_shares: int | None = None
 
 
 def guest_of(request: CreateRequest, mark: Mark, domain_type: str, pieces: Pieces) -> Guest:
@@ -46,6 +47,7 @@ def guest_of(request: CreateRequest, mark: Mark, domain_type: str, pieces: Piece
         domain_type=domain_type,
         memory_bytes=machine.memory_bytes,
         processors=machine.processors,
+        cpu_shares=pieces.cpu_shares,
         cpu_mode=cpu_mode,
         chipset=options.chipset,
         nvram=str(pieces.directory / NVRAM) if options.firmware == "uefi" else "",

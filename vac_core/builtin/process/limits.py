@@ -24,4 +24,6 @@ def limits_of(machine: Machine, machinetype: MachineType, settings: Settings) ->
         file_size_bytes=granted if wanted.process_file_size_mb is None else wanted.process_file_size_mb * _MIB,
         open_files=wanted.process_open_files,
         processes=wanted.process_count,
+        processors=machine.processors,
+        cpu_weight=machinetype.cpu_weight,
     )
