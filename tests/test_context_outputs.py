@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vac_core.context.outputs import Limits, Usage, name_problem, usage_problem, with_file
+from vac_core.context.outputs import FRACTION_DONE, Limits, Usage, name_problem, usage_problem, with_file
 from vac_core.factory.outputs import (
     DEEPEST,
-    FRACTION_DONE,
     output_names,
     outputs_problem,
     read_progress,

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from engines import missing
 
 from vac_core.secret_files import EVERYBODY, SecretFileError, read_secret_file
 
@@ -40,6 +41,16 @@ def test_a_group_may_read_what_must_be_closed_to_everybody_alone(path: Path) -> 
     path.chmod(0o644)
     with pytest.raises(SecretFileError, match=r"can be read by everybody \(mode 0644\): chmod o= "):
         read_secret_file(path, 100, closed_to=EVERYBODY)
+
+
+def test_who_may_own_it_is_asked_of_the_very_file_that_is_read(path: Path) -> None:
+    if os.geteuid() != 0:
+        missing("only root can give a file to another user")
+    assert read_secret_file(path, 100, ours=True) == SECRET
+    os.chown(path, 54321, -1)
+    assert read_secret_file(path, 100) == SECRET
+    with pytest.raises(SecretFileError, match="belongs to another user: let root or the factory's user own it"):
+        read_secret_file(path, 100, ours=True)
 
 
 def test_what_is_no_file_or_not_there_is_refused_without_waiting(tmp_path: Path) -> None:

@@ -21,19 +21,23 @@ class SecretFileError(Exception):
         """Whether others can read it, so that the secret itself is to be changed."""
 
 
-def read_secret_file(path: Path, most: int, *, closed_to: int = OTHERS) -> bytes:
+def read_secret_file(path: Path, most: int, *, closed_to: int = OTHERS, ours: bool = False) -> bytes:
     """At most so many octets of a plain file to which these permissions are not given; it never waits.
 
-    Raises `SecretFileError`.
+    With ``ours`` it must belong to root or to this process's user: its owner may at any time write another secret into
+    it. Raises `SecretFileError`.
     """
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            about = os.fstat(file.fileno())
+            mode = stat.S_IMODE(about.st_mode)
+            if not stat.S_ISREG(about.st_mode):
                 raise SecretFileError(f"{path} is not a plain file: name one that is")
             if mode & closed_to:
                 who, mend = ("everybody", "o=") if closed_to == EVERYBODY else ("others", "0600")
                 raise SecretFileError(f"{path} can be read by {who} (mode {mode:04o}): chmod {mend} {path}", seen=True)
+            if ours and about.st_uid not in {0, os.geteuid()}:
+                raise SecretFileError(f"{path} belongs to another user: let root or the factory's user own it")
             return file.read(most)
     except OSError as error:
         raise SecretFileError(

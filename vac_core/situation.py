@@ -63,6 +63,16 @@ class Situation:
         return sum(machine.processors for machine in self.machines)
 
     @property
+    def held_memory_bytes(self) -> int:
+        """Memory held by machines that are alive."""
+        return sum(machine.memory_bytes for machine in self.machines)
+
+    def processors_for(self, memory_bytes: int) -> dict[str, int]:
+        """By machinetype: for how many processors so much memory is enough."""
+        each = {name: one.bytes_per_processor(self.settings) for name, one in self.machinetypes.items()}
+        return {name: memory_bytes // octets for name, octets in each.items() if octets}
+
+    @property
     def free_processors(self) -> int:
         """Processors that no machine holds; never negative."""
         return max(0, self.capacity.processors - self.busy_processors)

@@ -9,7 +9,11 @@ import attrs
 
 from vac_core.config.schema import Settings
 
+JOBOUTPUTS: Final = "joboutputs"
+"""The directory of a machine that holds what it left."""
 SHUTDOWN_MESSAGE: Final = "shutdown_message"
+FRACTION_DONE: Final = "fraction_done"
+"""The output in which a machine says how far it is."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=@-]{0,127}")
 _MIB: Final = 1048576
@@ -45,7 +49,7 @@ def name_problem(name: str) -> str | None:
     )
 
 
-def usage_problem(usage: Usage, limits: Limits, where: str = "joboutputs") -> str | None:
+def usage_problem(usage: Usage, limits: Limits, where: str = JOBOUTPUTS) -> str | None:
     """Say which limit is passed there, and by which option it is set; None if none is."""
     if usage.files > limits.files:
         return f"{where} holds more than {limits.files} files: the most that joboutputs_max_files allows"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from vac_core.decide.room import Place, Placing, size_vetoes
-from vac_core.decide.scarce import affordable, scarcity_vetoes
+from vac_core.decide.scarce import scarcity
 from vac_core.decide.standings import PLAN, standings
 from vac_core.decide.superslots import reserving
 from vac_core.decide.vac3_slots import filling
@@ -68,9 +68,10 @@ def _judge(
     situation: Situation, policies: Sequence[Policy], failures: dict[str, str], too_large: Sequence[Veto]
 ) -> Judgement:
     judgement = judge(situation, policies, failures)
-    for name, most in affordable(situation).items():
+    scarce = scarcity(situation)
+    for name, most in scarce.sizes.items():
         judgement.leave(name, most)
-    for veto in (*too_large, *_too_small(situation, judgement), *scarcity_vetoes(situation)):
+    for veto in (*too_large, *_too_small(situation, judgement), *scarce.vetoes):
         judgement.vetoes.setdefault(str(veto.machinetype), []).append(attrs.evolve(veto, policy=PLAN))
     return judgement
 

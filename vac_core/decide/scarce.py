@@ -6,36 +6,38 @@ want its part as surely as one that runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from vac_core.powers import Demand
+import attrs
+
 from vac_core.situation import Situation, Veto
 
 
-def scarcity_vetoes(situation: Situation) -> Iterator[Veto]:
-    """Machinetypes whose smallest machine needs more of a resource than is left, with what would be needed."""
-    for name, resource, demand, there in _wanted(situation):
-        need = demand.of(situation.machinetypes[name].min_processors)
-        if need > there:
-            yield Veto(machinetype=name, reason=f"needs {need} and {max(0, there)} are left of: {resource}")
+@attrs.frozen
+class Scarcity:
+    """What resources leave of machinetypes at one moment."""
 
-
-def affordable(situation: Situation) -> Mapping[str, int]:
+    vetoes: tuple[Veto, ...]
+    """Of those whose smallest machine needs more than is left, with what would be needed."""
+    sizes: Mapping[str, int]
     """By machinetype: for how many processors there is enough of each resource, where there is for its smallest."""
-    found: dict[str, int] = {}
-    for name, _, demand, there in _wanted(situation):
-        if demand.per_processor and demand.of(situation.machinetypes[name].min_processors) <= there:
-            enough = (there - demand.per_machine) // demand.per_processor
-            found[name] = min(enough, found.get(name, enough))
-    return found
 
 
-def _wanted(situation: Situation) -> Iterator[tuple[str, str, Demand, int]]:
-    """Each machinetype with each resource that it takes: the demand, and what no machine holds of it."""
+def scarcity(situation: Situation) -> Scarcity:
+    """Compare what machinetypes take with what no machine holds."""
+    vetoes: list[Veto] = []
+    sizes: dict[str, int] = {}
     left = _left(situation)
-    for name in situation.machinetypes:
+    for name, machinetype in situation.machinetypes.items():
         for resource, demand in situation.resources.demands.get(name, {}).items():
-            yield name, resource, demand, left.get(resource, 0)
+            need, there = demand.of(machinetype.min_processors), left.get(resource, 0)
+            if need > there:
+                reason = f"needs {need} and {max(0, there)} are left of: {resource}"
+                vetoes.append(Veto(machinetype=name, reason=reason))
+            elif demand.per_processor:
+                enough = (there - demand.per_machine) // demand.per_processor
+                sizes[name] = min(enough, sizes.get(name, enough))
+    return Scarcity(tuple(vetoes), sizes)
 
 
 def _left(situation: Situation) -> dict[str, int]:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from vac_core.config.schema import MachineType
+from vac_core.context.outputs import JOBOUTPUTS
 from vac_core.decide.ends import StopReason, final_outcome
 from vac_core.factory.calls import Calls
 from vac_core.factory.features_files import update_shutdowntime
@@ -22,7 +23,6 @@ _log = logging.getLogger(__name__)
 
 STOP_DEADLINE_SECONDS: Final = 30.0
 DESTROY_DEADLINE_SECONDS: Final = 120.0
-JOBOUTPUTS: Final = "joboutputs"
 KEPT: Final = frozenset({JOBOUTPUTS, "machinefeatures", "jobfeatures", "console.log"})
 """What stays of an ended machine's directory until its machines_dir_days are over."""
 

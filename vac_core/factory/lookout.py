@@ -9,9 +9,10 @@ from typing import Final
 
 import attrs
 
+from vac_core.context.outputs import JOBOUTPUTS
 from vac_core.decide.ends import StopReason
 from vac_core.factory.calls import Calls
-from vac_core.factory.ender import JOBOUTPUTS, Ender
+from vac_core.factory.ender import Ender
 from vac_core.factory.outputs import leave_shutdown_message
 from vac_core.factory.roster import Roster
 from vac_core.factory.state_dir import StateDir
@@ -24,7 +25,6 @@ _log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 2.0
 LOOK_DEADLINE_SECONDS: Final = 20.0
 _WATCHED: Final = frozenset({MachineState.RUNNING, MachineState.PAUSED})
-_MADE: Final = _WATCHED | {MachineState.STARTING, MachineState.STOPPING}
 
 
 @attrs.frozen
@@ -59,7 +59,7 @@ class Lookout:
 
     async def last_look(self, machines: Iterable[Machine]) -> None:
         """Look once more at machines that have ended, before their outcomes are settled."""
-        await self._messages([machine for machine in machines if machine.state in _MADE], ended=True)
+        await self._messages([machine for machine in machines if machine.state is not MachineState.PLANNED], ended=True)
 
     async def _messages(self, machines: Iterable[Machine], *, ended: bool) -> list[tuple[Machine, str]]:
         watched: list[tuple[Machine, WatchesMachines]] = []

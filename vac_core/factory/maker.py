@@ -13,6 +13,7 @@ import attrs
 from vac_core.config.schema import MachineType, Settings
 from vac_core.context.delivery import Delivery
 from vac_core.context.features import features
+from vac_core.context.outputs import JOBOUTPUTS
 from vac_core.context.trees import metadata_tree
 from vac_core.context.user_data_check import user_data_problems
 from vac_core.factory.binding import Binding
@@ -34,7 +35,6 @@ ADDRESS_DEADLINE_SECONDS: Final = 10.0
 ADDRESS: Final = "address"
 """Detail of a machine: the IP address that it has to itself."""
 METADATA: Final = "metadata"
-JOBOUTPUTS: Final = "joboutputs"
 _SEED_OCTETS: Final = 512
 _WEB: Final = ("http://", "https://")
 

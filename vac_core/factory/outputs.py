@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from vac_core.config.schema import Settings
-from vac_core.context.outputs import SHUTDOWN_MESSAGE, Limits, Usage, usage_problem
+from vac_core.context.outputs import FRACTION_DONE, SHUTDOWN_MESSAGE, Limits, Usage, usage_problem
 from vac_core.guest_files import directory_fd, open_plain, read_start
 from vac_core.model import SHUTDOWN_MESSAGE_MAX
-
-FRACTION_DONE: Final = "fraction_done"
-"""The output in which a machine says how far it is."""
 
 DEEPEST: Final = 32
 """Directories within directories that are followed when outputs are counted."""

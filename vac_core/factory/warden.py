@@ -13,6 +13,7 @@ from typing import Any, Final
 import attrs
 
 from vac_core.config.schema import MachineType, Settings
+from vac_core.context.outputs import JOBOUTPUTS
 from vac_core.decide.ends import PAUSED, StopReason, due, requested
 from vac_core.factory.calls import Calls
 from vac_core.factory.ender import Ender
@@ -34,7 +35,6 @@ _RESUMED: Final = "resumed"
 _CAP: Final = "cap"
 """Detail of a machine: the part of its processors' time that it is held to; empty for all of it."""
 _PAUSABLE: Final = {Wish.PAUSE: MachineState.RUNNING, Wish.RESUME: MachineState.PAUSED}
-JOBOUTPUTS: Final = "joboutputs"
 
 
 class Warden:

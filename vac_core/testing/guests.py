@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from vac_core.context.delivery import Delivery
+from vac_core.context.outputs import JOBOUTPUTS
 from vac_core.context.trees import metadata_tree
 from vac_core.factory.features_files import write_features
 from vac_core.factory.web.guests import METADATA, Guest, write_tree
-from vac_core.factory.web.spool import JOBOUTPUTS
 from vac_core.interfaces import Context, Features
 
 

@@ -54,7 +54,9 @@ def started(directory: Path) -> BoincApp:
     return one
 
 
-class TestVirtualMachines(ContextualiserContract):
+class OfApplication(ContextualiserContract):
+    """What both sorts of machines keep, each with machinetypes of its own."""
+
     @pytest.fixture(autouse=True)
     def is_there(self, application: Path) -> None:
         self.application = application
@@ -63,6 +65,8 @@ class TestVirtualMachines(ContextualiserContract):
     def contextualiser(self) -> Contextualiser:
         return BoincApp()
 
+
+class TestVirtualMachines(OfApplication):
     def machinetype(self) -> MachineType:
         return of_vm(self.application)
 
@@ -70,15 +74,7 @@ class TestVirtualMachines(ContextualiserContract):
         return of_type(self.application, model="vm-raw")
 
 
-class TestContract(ContextualiserContract):
-    @pytest.fixture(autouse=True)
-    def is_there(self, application: Path) -> None:
-        self.application = application
-
-    @pytest.fixture
-    def contextualiser(self) -> Contextualiser:
-        return BoincApp()
-
+class TestContract(OfApplication):
     def machinetype(self) -> MachineType:
         return of_type(self.application)
 

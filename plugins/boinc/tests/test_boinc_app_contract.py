@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vac_boinc.inside.contract import Clock, Pulse, Trigger, fraction_done, outcome_of, progress, trigger
+from vac_boinc.inside.clock import Clock
+from vac_boinc.inside.contract import Pulse, Trigger, fraction_done, outcome_of, progress, trigger
 
 INTERVAL = 600.0
 

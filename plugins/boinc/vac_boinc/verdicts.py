@@ -136,10 +136,8 @@ def _memory(outlook: Outlook, situation: Situation) -> Iterator[Veto]:
 def _sizes(outlook: Outlook, situation: Situation) -> Mapping[str, int]:
     """By machinetype: for how many processors of its next machine what is lent is enough, where it is for one."""
     processors, memory = _processors_left(outlook, situation), _memory_left(outlook, situation)
-    found: dict[str, int] = {}
-    for name, machinetype in situation.machinetypes.items():
-        each = machinetype.bytes_per_processor(situation.settings)
-        found[name] = processors if memory is None or not each else min(processors, memory // each)
+    enough = {} if memory is None else situation.processors_for(memory)
+    found = {name: min(processors, enough.get(name, processors)) for name in situation.machinetypes}
     return {name: most for name, most in found.items() if most}
 
 
@@ -153,8 +151,7 @@ def _memory_left(outlook: Outlook, situation: Situation) -> int | None:
     there = situation.capacity.memory_bytes
     if not there:
         return None
-    held = sum(machine.memory_bytes for machine in situation.machines)
-    return max(0, outlook.prefs.memory_bytes(there, in_use=outlook.in_use) - held)
+    return max(0, outlook.prefs.memory_bytes(there, in_use=outlook.in_use) - situation.held_memory_bytes)
 
 
 def _disk(outlook: Outlook, situation: Situation) -> Iterator[Veto]:

@@ -20,6 +20,7 @@ from vac_boinc.kept_outputs import keep_outputs
 from vac_boinc.terms import DETAIL, Terms, TermsError
 from vac_boinc.watch import Seen, Watch, how_far, outcome
 from vac_core.atomic import write_atomically
+from vac_core.context.outputs import FRACTION_DONE, JOBOUTPUTS
 from vac_core.guest_files import changed_at, read_start
 from vac_core.interfaces import PluginError
 from vac_core.model import Machine, MachineState
@@ -31,8 +32,6 @@ KEEP_SECONDS: Final = 60.0
 """How often a machine's time is written down."""
 FORGET_SECONDS: Final = 3600.0
 """A machine that nobody has had looked at for so long is gone."""
-_JOBOUTPUTS: Final = "joboutputs"
-_PROGRESS: Final = "fraction_done"
 _CERN_OUTPUT_NAME: Final = "output"
 _TRIGGER_MAX: Final = 65536
 _READABLE: Final = 0o644
@@ -75,7 +74,7 @@ class Watcher:
                 raise PluginError(what) from error
             _log.warning("%s", what)
         if ended:
-            keep_outputs(machine.id, directory / SHARED, directory / _JOBOUTPUTS, terms.outputs, most_octets)
+            keep_outputs(machine.id, directory / SHARED, directory / JOBOUTPUTS, terms.outputs, most_octets)
         return message
 
     def _before(self, machine_id: str, directory: Path, terms: Terms, *, ended: bool) -> Watch:
@@ -121,10 +120,10 @@ def _write_down(directory: Path, before: Watch, watch: Watch, *, is_done: bool) 
     if watch.kept_at != before.kept_at:
         watch_file.write(directory, watch)
     if watch.told != before.told:
-        _leave(directory, _PROGRESS, watch.told)
+        _leave(directory, FRACTION_DONE, watch.told)
     if is_done:
         _leave(directory, _CERN_OUTPUT_NAME, CERN_OUTPUT)
 
 
 def _leave(directory: Path, name: str, text: str) -> None:
-    write_atomically(directory / _JOBOUTPUTS / name, text.encode("ascii"), mode=_READABLE)
+    write_atomically(directory / JOBOUTPUTS / name, text.encode("ascii"), mode=_READABLE)

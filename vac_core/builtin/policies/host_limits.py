@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from vac_core.interfaces import Policy
@@ -26,7 +26,8 @@ class HostLimits(Policy):
         if left is None:
             return Verdicts(vetoes=(*host, *time_left(situation)))
         vetoes = (*host, *time_left(situation), *_memory(situation, left))
-        return Verdicts(vetoes=vetoes, most_processors=_sizes(situation, left))
+        sizes = {name: most for name, most in situation.processors_for(left).items() if most}
+        return Verdicts(vetoes=vetoes, most_processors=sizes)
 
 
 def overload(situation: Situation) -> Iterator[Veto]:
@@ -79,8 +80,7 @@ def _memory_left(situation: Situation) -> int | None:
     overcommit = situation.settings.memory_overcommit
     if not situation.capacity.memory_bytes or not overcommit:
         return None
-    held = sum(machine.memory_bytes for machine in situation.machines)
-    return max(0, int(situation.capacity.memory_bytes * overcommit) - held)
+    return max(0, int(situation.capacity.memory_bytes * overcommit) - situation.held_memory_bytes)
 
 
 def _memory(situation: Situation, left: int) -> Iterator[Veto]:
@@ -93,9 +93,3 @@ def _memory(situation: Situation, left: int) -> Iterator[Veto]:
                 reason=f"needs {need // MIB} MiB of memory and {left // MIB} are left: mb_per_processor is"
                 f" {each // MIB}",
             )
-
-
-def _sizes(situation: Situation, left: int) -> Mapping[str, int]:
-    """By machinetype: for how many processors there is memory left, where there is for one."""
-    each = {name: one.bytes_per_processor(situation.settings) for name, one in situation.machinetypes.items()}
-    return {name: left // octets for name, octets in each.items() if 0 < octets <= left}

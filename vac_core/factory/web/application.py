@@ -17,12 +17,12 @@ from aiohttp import web
 from vac_core import __version__
 from vac_core.config.schema import Settings
 from vac_core.context.listings import canonical, segments
+from vac_core.context.outputs import JOBOUTPUTS
 from vac_core.factory.features_files import JOBFEATURES, MACHINEFEATURES
 from vac_core.factory.web.allowance import Allowance
 from vac_core.factory.web.files import feature, metadata, output, session_token
 from vac_core.factory.web.guests import Guest, Guests
 from vac_core.factory.web.refusal import NOT_FOUND, TOO_MANY, Disk, RefusedError
-from vac_core.factory.web.spool import JOBOUTPUTS
 from vac_core.factory.web.uploads import Uploads
 
 _log = logging.getLogger(__name__)

@@ -14,11 +14,10 @@ from aiohttp import web
 
 from vac_core.context.features import KEY
 from vac_core.context.listings import canonical, listing
-from vac_core.context.outputs import name_problem
+from vac_core.context.outputs import JOBOUTPUTS, name_problem
 from vac_core.factory.outputs import output_names
 from vac_core.factory.web.guests import METADATA, Guest
 from vac_core.factory.web.refusal import NOT_FOUND, Disk, RefusedError
-from vac_core.factory.web.spool import JOBOUTPUTS
 from vac_core.guest_files import open_plain
 
 TOKEN_TTL_HEADER: Final = "X-aws-ec2-metadata-token-ttl-seconds"  # noqa: S105 - a header's name

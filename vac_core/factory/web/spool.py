@@ -9,12 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from vac_core.context.outputs import Limits, usage_problem, with_file
+from vac_core.context.outputs import JOBOUTPUTS, Limits, usage_problem, with_file
 from vac_core.factory.outputs import room, usage
 from vac_core.guest_files import directory_fd
-
-JOBOUTPUTS: Final = "joboutputs"
-"""Directory of a machine that holds what it left."""
 
 UPLOADS: Final = "uploads"
 """Directory of a machine that holds what is still arriving."""

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .clock import Clock
 from .contract import (
     CERN_OUTPUT,
     COMPLETED,
-    Clock,
     Pulse,
     Trigger,
     fraction_done,
@@ -25,6 +25,7 @@ from .contract import (
     trigger,
 )
 from .outputs import Outputs, say
+from .started import Owner
 
 LOG = "boinc-app.log"
 PROGRESS = "fraction_done"
@@ -55,14 +56,7 @@ class App:
         try:
             self._lay_out()
             with self.outputs.path(LOG).open("wb") as log:
-                program = subprocess.Popen(
-                    self._settings["command"],
-                    cwd=self._shared,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    preexec_fn=os.setpgrp,  # noqa: PLW1509 - no thread runs, and not every Python knows process_group
-                )
+                program = Owner("").start(self._settings["command"], self._shared, log)
             try:
                 found = self._watch(program)
             finally:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 STRIKES = 3
 """Checks without a sign of life after which a guest counts as lost; there are three in an interval."""
-LONGEST_TURN = 60.0
 _INTEGER = re.compile(r"\s*([+-]?\d{1,9})")
 
 
@@ -58,18 +57,6 @@ def progress(said: float | None, elapsed: float, duration: float) -> float:
     if said is not None:
         return said
     return min(1.0, elapsed / duration) if duration > 0 else 0.001
-
-
-class Clock(NamedTuple):
-    """How long a machine has lived. A turn that took far too long was one in which the machine was held."""
-
-    elapsed: float = 0.0
-    last: float | None = None
-
-    def turned(self, now: float) -> Clock:
-        """After one more turn."""
-        step = 0.0 if self.last is None else now - self.last
-        return Clock(self.elapsed + (step if 0 <= step <= LONGEST_TURN else 0.0), now)
 
 
 class Pulse(NamedTuple):

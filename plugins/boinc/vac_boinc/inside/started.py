@@ -1,4 +1,4 @@
-"""BOINC's client as a process of its own: where it works, as which user, and how it is ended."""
+"""BOINC's client, or an application, as a process of its own: where it works, as which user, and how it is ended."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class Owner:
     def start(self, command: list[str], directory: Path, log: BinaryIO) -> subprocess.Popen[bytes]:
         """Start a program there as that user.
 
-        It has a process group of its own: whoever asks this process's group to end asks neither it nor its tasks, which
-        are to be aborted and reported, and not to fail. It stays in this process's session, by which the factory knows
-        what a machine uses.
+        It has a process group of its own: whoever asks this process's group to end asks neither it nor what it has
+        started, such as a client's tasks, which are to be aborted and reported, and not to fail. It stays in this
+        process's session, by which the factory knows what a machine uses.
         """
         options: dict[str, Any] = {}
         if self._entry is not None:
