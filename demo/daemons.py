@@ -101,9 +101,9 @@ class Daemon:
             await self.kill()
 
     async def _forget_session(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        session, self._session = self._session, None  # first of all: who looks meanwhile must not find a closed one
+        if session is not None:
+            await session.close()
 
     async def status(self) -> Mapping[str, Any] | None:
         """All that it says of itself; None where it does not answer."""

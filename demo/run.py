@@ -81,7 +81,17 @@ class Run:
         await asyncio.gather(*(daemon.start() for daemon in self.daemons.values()))
         self._begun, self.begun_unix = time.monotonic(), time.time()
         self.note(f"{len(self.daemons)} factories are up")
-        rest = [asyncio.create_task(work) for work in (self.queues.supply(self._begun), self._watch())]
+        try:
+            async with asyncio.TaskGroup() as keepers:  # one that fails ends the run, and is told of
+                kept = [keepers.create_task(work) for work in (self.queues.supply(self._begun), self._watch())]
+                await self._tell_story()
+                for task in kept:
+                    task.cancel()
+        except* DaemonError as failures:
+            raise failures.exceptions[0] from None
+        await self.look()
+
+    async def _tell_story(self) -> None:
         try:
             async with asyncio.TaskGroup() as tellers:
                 tellers.create_task(self._kill_and_restart())
@@ -89,10 +99,6 @@ class Run:
                 tellers.create_task(self._until(self.story.seconds))
         except* DaemonError as failures:
             raise failures.exceptions[0] from None
-        finally:
-            for task in rest:
-                task.cancel()
-        await self.look()
 
     async def _until(self, at: float) -> None:
         await asyncio.sleep(max(0.0, at - self.at))
